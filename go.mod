@@ -1,0 +1,3 @@
+module github.com/gin-oauth/gin-oauth-server
+
+go 1.25.0
