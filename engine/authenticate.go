@@ -1,0 +1,274 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/gin-oauth/gin-oauth-server/model"
+)
+
+// Authenticate answers for a protected resource who is calling (RFC 6750): it
+// returns the token's record if the request carries a valid access token that
+// has all of these scopes. The error is an *Error with its challenge.
+//
+// The token stands in the Authorization header. Only AllowBodyToken and
+// AllowQueryToken of [Config] make the body and the query be read at all.
+func (s *Server) Authenticate(r *http.Request, scopes ...string) (t *model.Token, err error) {
+	ctx := r.Context()
+	defer s.caught(ctx, atAuthenticate, &err)
+	if len(scopes) == 0 && s.cfg.ResourceScope != "" {
+		scopes = strings.Fields(string(s.cfg.ResourceScope))
+	}
+	t, e := s.authenticate(r, scopes)
+	if e != nil {
+		s.challenge(e, scopes)
+		ev := Event{Endpoint: atAuthenticate}
+		if t != nil {
+			ev.GrantID, ev.ClientID, ev.UserID, ev.Scope = t.GrantID, t.ClientID, t.UserID, t.Scope
+		}
+		return nil, s.refused(ctx, ev, e)
+	}
+	return t, nil
+}
+
+func (s *Server) authenticate(r *http.Request, scopes []string) (*model.Token, *Error) {
+	text, e := s.readBearer(r)
+	if e != nil {
+		return nil, e
+	}
+	cred, ok := s.parseToken(text)
+	if !ok {
+		return nil, invalidToken("token_unknown")
+	}
+	ctx := r.Context()
+	t, err := s.cfg.Model.GetAccessToken(ctx, cred.key)
+	switch {
+	case errors.Is(err, model.ErrNotFound):
+		return nil, invalidToken("token_unknown")
+	case err != nil:
+		return nil, asError(err, "get_access_token")
+	case !s.cfg.Clock().Before(t.AccessExpiresAt):
+		return t, invalidToken("token_expired")
+	}
+	return t, s.checkScopes(ctx, t, scopes)
+}
+
+func invalidToken(reason string) *Error {
+	if reason == "token_expired" {
+		return refuse(CodeInvalidToken, reason, "The access token has expired.")
+	}
+	return refuse(CodeInvalidToken, reason, "The access token is not valid.")
+}
+
+func (s *Server) checkScopes(ctx context.Context, t *model.Token, scopes []string) *Error {
+	if len(scopes) == 0 {
+		return nil
+	}
+	ok := true
+	if s.cfg.VerifyScope != nil {
+		var err error
+		if ok, err = s.cfg.VerifyScope(ctx, t, scopes); err != nil {
+			return asError(err, "verify_scope")
+		}
+	} else {
+		for _, scope := range scopes {
+			ok = ok && t.Scope.Has(scope)
+		}
+	}
+	if ok {
+		return nil
+	}
+	return refuse(CodeInsufficientScope, "scope_insufficient", "The access token lacks a scope.").
+		because(fmt.Errorf("needed is %q, the token has %q", strings.Join(scopes, " "), t.Scope))
+}
+
+// RequireUser returns an *Error if the token has no user: a client acted for
+// itself where a user is needed.
+func (s *Server) RequireUser(ctx context.Context, t *model.Token) error {
+	if t != nil && t.UserID != "" {
+		return nil
+	}
+	e := refuse(CodeInsufficientScope, "user_required", "This resource needs a token of a user.")
+	ev := Event{Endpoint: atAuthenticate}
+	if t != nil {
+		ev.GrantID, ev.ClientID, ev.Scope = t.GrantID, t.ClientID, t.Scope
+	}
+	s.challenge(e, nil)
+	return s.refused(ctx, ev, e)
+}
+
+// challenge adds WWW-Authenticate to what RFC 6750, section 3, wants it on.
+func (s *Server) challenge(e *Error, scopes []string) {
+	switch e.HTTPStatus() {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusBadRequest:
+	default:
+		return
+	}
+	var b strings.Builder
+	b.WriteString(`Bearer realm="` + s.cfg.Realm + `"`)
+	if e.Code != "" {
+		b.WriteString(`, error="` + sanitize(e.Code) + `"`)
+		if e.Description != "" {
+			b.WriteString(`, error_description="` + e.SafeDescription() + `"`)
+		}
+	}
+	if len(scopes) > 0 && e.Code != CodeInvalidRequest {
+		b.WriteString(`, scope="` + sanitize(strings.Join(scopes, " ")) + `"`)
+	}
+	if e.Header == nil {
+		e.Header = http.Header{}
+	}
+	e.Header.Set("WWW-Authenticate", b.String())
+}
+
+// noCredentials is the answer to a request without any: a challenge and no
+// error code (RFC 6750, section 3.1).
+func noCredentials() *Error { return &Error{Status: http.StatusUnauthorized, Reason: "no_credentials"} }
+
+// readBearer finds the one bearer token of the request.
+func (s *Server) readBearer(r *http.Request) (string, *Error) {
+	header := r.Header["Authorization"]
+	if len(header) > 1 {
+		return "", refuse(CodeInvalidRequest, "repeated_header", "The Authorization header is repeated.")
+	}
+	text := ""
+	if len(header) == 1 {
+		var e *Error
+		if text, e = readBearerHeader(header[0]); e != nil {
+			return "", e
+		}
+	}
+	for _, place := range [...]struct {
+		allowed bool
+		read    func(*http.Request) (string, *Error)
+	}{{s.cfg.AllowBodyToken, s.bodyToken}, {s.cfg.AllowQueryToken, queryToken}} {
+		if !place.allowed {
+			continue
+		}
+		other, e := place.read(r)
+		switch {
+		case e != nil:
+			return "", e
+		case other == "":
+		case text != "":
+			return "", refuse(CodeInvalidRequest, "two_methods", "The token must be sent in one way only.")
+		default:
+			text = other
+		}
+	}
+	if text == "" {
+		return "", noCredentials()
+	}
+	return text, nil
+}
+
+// readBearerHeader returns the token of an Authorization header, or nothing for
+// another scheme, which is as good as no credentials.
+func readBearerHeader(header string) (string, *Error) {
+	n := 0
+	for n < len(header) && header[n] != ' ' && header[n] != '\t' {
+		n++
+	}
+	if !strings.EqualFold(header[:n], "Bearer") {
+		return "", nil
+	}
+	token := header[n:]
+	for token != "" && token[0] == ' ' {
+		token = token[1:]
+	}
+	if !isBearer(token) {
+		return "", refuse(CodeInvalidRequest, "bearer_malformed", "The bearer token is malformed.")
+	}
+	return token, nil
+}
+
+// isBearer reports whether s is a b64token (RFC 6750, section 2.1).
+func isBearer(s string) bool {
+	n := 0
+	for n < len(s) && (isBase64URL(s[n]) || s[n] == '.' || s[n] == '~' || s[n] == '+' || s[n] == '/') {
+		n++
+	}
+	if n == 0 {
+		return false
+	}
+	for n < len(s) && s[n] == '=' {
+		n++
+	}
+	return n == len(s)
+}
+
+func queryToken(r *http.Request) (string, *Error) {
+	var f form
+	if e := readQuery(r, &f); e != nil {
+		return "", e
+	}
+	return oneToken(&f)
+}
+
+// bodyToken reads the token of a form body (RFC 6750, section 2.2) and puts the
+// body back for the handler.
+func (s *Server) bodyToken(r *http.Request) (string, *Error) {
+	if !isForm(r.Header) {
+		return "", nil
+	}
+	var f form
+	if r.PostForm != nil {
+		if e := malformed(f.fromValues(r.PostForm)); e != nil {
+			return "", e
+		}
+	} else {
+		body, e := s.readBody(r)
+		if e != nil {
+			return "", e
+		}
+		r.Body = io.NopCloser(bytes.NewReader([]byte(body)))
+		if e := malformed(f.scan(body)); e != nil {
+			return "", e
+		}
+	}
+	text, e := oneToken(&f)
+	if text == "" || e != nil {
+		return "", e
+	}
+	switch r.Method {
+	case http.MethodPost, http.MethodPut, http.MethodPatch:
+		return text, nil
+	}
+	return "", refuse(CodeInvalidRequest, "body_token_method", "A token in the body needs a method that has one.")
+}
+
+func oneToken(f *form) (string, *Error) {
+	text := f.get("access_token")
+	switch {
+	case f.count("access_token") > 1:
+		return "", refuse(CodeInvalidRequest, "repeated_parameter", "The parameter access_token is repeated.")
+	case text != "" && !isBearer(text):
+		return "", refuse(CodeInvalidRequest, "bearer_malformed", "The bearer token is malformed.")
+	}
+	return text, nil
+}
+
+// SetHeaders adds to the answer of a guarded route what belongs on its success:
+// the scope headers, and Cache-Control when the query may carry tokens (RFC
+// 6750, section 2.3).
+func (s *Server) SetHeaders(h http.Header, t *model.Token, scopes ...string) {
+	if len(scopes) == 0 && s.cfg.ResourceScope != "" {
+		scopes = strings.Fields(string(s.cfg.ResourceScope))
+	}
+	if len(scopes) > 0 && t.Scope != "" {
+		if !s.cfg.OmitAcceptedScopesHeader {
+			h["X-Accepted-Oauth-Scopes"] = []string{strings.Join(scopes, " ")}
+		}
+		if !s.cfg.OmitAuthorizedScopesHeader {
+			h["X-Oauth-Scopes"] = []string{string(t.Scope)}
+		}
+	}
+	if s.cfg.AllowQueryToken {
+		h.Set("Cache-Control", "private")
+	}
+}

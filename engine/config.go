@@ -1,0 +1,178 @@
+package engine
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/gin-oauth/gin-oauth-server/model"
+)
+
+// Config configures a [Server]. The zero value of every field is the strict
+// one; what loosens is called Allow…. Only Model, Issuer and Scopes are needed.
+type Config struct {
+	// Model stores clients, codes and tokens. Required.
+	Model model.Model
+	// Issuer is the URL that names this server (RFC 8414, section 2): https, no
+	// query, no fragment. Plain http is taken for loopback hosts. Required.
+	Issuer string
+	// Endpoints are the public URLs. Default to the issuer with /oauth/authorize,
+	// /oauth/token and so on.
+	Endpoints Endpoints
+	// Realm stands in challenges. Defaults to "oauth".
+	Realm string
+
+	// Scopes is the vocabulary: every scope there is, with its title for the
+	// consent page. A request for any other is invalid_scope.
+	Scopes []ScopeInfo
+	// DefaultScope is what a request without scope gets, as far as the client may
+	// have it. Empty: such a request is invalid_scope (RFC 6749, section 3.3).
+	DefaultScope model.Scope
+	// ResourceScope is what Authenticate asks for when the route names no scope.
+	// Empty: any valid token will do.
+	ResourceScope model.Scope
+
+	// CodeLifetime is how long an authorization code lives. Defaults to 60
+	// seconds, at most 10 minutes (RFC 6749, section 4.1.2).
+	CodeLifetime time.Duration
+	// AccessTokenLifetime defaults to 1 hour. A client's own wins.
+	AccessTokenLifetime time.Duration
+	// RefreshTokenLifetime is the idle limit: how long a refresh token may stay
+	// unused. Defaults to 14 days. A client's own wins.
+	RefreshTokenLifetime time.Duration
+	// GrantLifetime is the absolute limit: how long refreshing can go on before
+	// the user has to be asked again. Defaults to 90 days.
+	GrantLifetime time.Duration
+	// RefreshTokenGrace is how long a refresh whose answer was lost can be
+	// repeated; it then gets the same answer again. Defaults to 30 seconds. A
+	// negative value turns it off: each repeat is then a replay.
+	RefreshTokenGrace time.Duration
+
+	// Keys seal what travels through the browser, 32 random bytes each: the first
+	// seals, all open, so that keys can be rotated. Nil: a random key for this
+	// process, good for a single instance. They protect pages only; codes and
+	// tokens do not depend on them.
+	Keys [][]byte
+
+	// RequireState refuses authorization requests without state. By default PKCE
+	// does its work (RFC 9700, section 2.1).
+	RequireState bool
+	// AllowPlainPKCE takes the code challenge method "plain" too.
+	AllowPlainPKCE bool
+	// AllowBodyToken takes a bearer token from a form body too (RFC 6750, section
+	// 2.2). The body is read, at most 64 kB, and put back for the handler.
+	AllowBodyToken bool
+	// AllowQueryToken takes a bearer token from the query too (RFC 6750, section
+	// 2.3), where logs and histories see it.
+	AllowQueryToken bool
+	// AllowInsecureIssuer takes an http issuer on a host that is not loopback.
+	AllowInsecureIssuer bool
+
+	// OmitAcceptedScopesHeader and OmitAuthorizedScopesHeader leave out the
+	// headers X-Accepted-OAuth-Scopes (what the route asks for) and X-OAuth-Scopes
+	// (what the token has) on answers of guarded routes.
+	OmitAcceptedScopesHeader, OmitAuthorizedScopesHeader bool
+
+	// TokenPrefix stands before codes and tokens, so that secret scanners find
+	// them: at most 32 of [A-Za-z0-9_-]. Changing it signs nobody out.
+	TokenPrefix string
+	// GenerateToken makes access and refresh tokens of the application's own form.
+	// t is the record that will be saved, without digests; the token must belong
+	// to t.GrantID, which TokenGrant reads back. Both or neither must be set. A
+	// refresh whose answer was lost cannot be repeated with such tokens.
+	GenerateToken func(ctx context.Context, kind TokenKind, t *model.Token) (string, error)
+	// TokenGrant reads the grant out of a token that GenerateToken made. False
+	// means that it is none, and the built-in form is tried.
+	TokenGrant func(token string) (model.GrantID, bool)
+	// TokenAttributes returns further members for the token response. Names of
+	// standard members are refused. They are kept with the token.
+	TokenAttributes func(ctx context.Context, t *model.Token) (map[string]any, error)
+
+	// ValidateScope is asked before anything is issued and may narrow the scope,
+	// never widen it: what it returns beyond the request is cut off. An empty
+	// scope refuses with invalid_scope.
+	ValidateScope func(ctx context.Context, req ScopeRequest) (model.Scope, error)
+	// VerifyScope decides whether a token satisfies a route. Nil: the token must
+	// have each of the scopes.
+	VerifyScope func(ctx context.Context, t *model.Token, required []string) (bool, error)
+	// ValidateRedirectURI decides about a redirect URI in place of the comparison
+	// with those registered. The rules of model.ValidateRedirectURI hold anyway.
+	ValidateRedirectURI func(ctx context.Context, c *model.Client, uri string) (bool, error)
+	// VerifySecret decides about a client secret in place of the comparison with
+	// Client.Secrets, say for secrets under a slow hash. It is called with a nil
+	// client for an unknown one and must then take as long and return false.
+	VerifySecret func(ctx context.Context, c *model.Client, secret string) (bool, error)
+	// CheckUser is asked at approval, code exchange and refresh, before anything
+	// is spent. model.ErrNoUser refuses: deleted and disabled users get nothing
+	// more. Any other error is a fault.
+	CheckUser func(ctx context.Context, userID string) error
+	// CheckPassword turns the password grant on, which RFC 9700, section 2.4,
+	// says must not be used. It returns the user, or model.ErrNoUser.
+	CheckPassword func(ctx context.Context, c *model.Client, username, password string) (*model.User, error)
+	// ClientUser names a user for whom a client acts with client_credentials. Nil:
+	// such tokens have no user.
+	ClientUser func(ctx context.Context, c *model.Client) (*model.User, error)
+
+	// Grants adds grant types by their URI, or replaces a built-in one by its name.
+	Grants map[string]Grant
+
+	// Events is told what happens: issued, refused, replayed, revoked …. It is
+	// called in the request, so it must be quick and safe for concurrent use.
+	Events func(ctx context.Context, e Event)
+	// Logger gets the same with the reasons spelled out. Defaults to slog.Default.
+	Logger *slog.Logger
+	// Clock tells the time. Defaults to time.Now.
+	Clock func() time.Time
+	// Random is where secrets come from. Defaults to crypto/rand.
+	Random io.Reader
+}
+
+// Endpoints are the public URLs of the server, as the metadata name them. An
+// application that mounts a handler elsewhere sets its URL here.
+type Endpoints struct {
+	// Authorization defaults to the issuer with /oauth/authorize.
+	Authorization string
+	// Token defaults to the issuer with /oauth/token.
+	Token string
+}
+
+// ScopeInfo is one scope of the vocabulary.
+type ScopeInfo struct {
+	// Name is the scope token.
+	Name string
+	// Title says in the user's words what it allows: "Read your notes".
+	Title string
+}
+
+// ScopeRequest is what [Config].ValidateScope decides about.
+type ScopeRequest struct {
+	Client *model.Client
+	// UserID is empty when the client acts for itself.
+	UserID string
+	// GrantType is the grant type, "authorization_code" at approval too.
+	GrantType string
+	// Scope is what would be granted.
+	Scope model.Scope
+}
+
+// TokenKind tells the two halves of a pair apart.
+type TokenKind int
+
+// The kinds of token that [Config].GenerateToken makes.
+const (
+	AccessToken TokenKind = iota
+	RefreshToken
+)
+
+const (
+	defaultCodeLifetime    = 60 * time.Second
+	maxCodeLifetime        = 10 * time.Minute
+	defaultAccessLifetime  = time.Hour
+	defaultRefreshLifetime = 14 * 24 * time.Hour
+	defaultGrantLifetime   = 90 * 24 * time.Hour
+	defaultGrace           = 30 * time.Second
+	// replayWindow is how long a code is remembered at least, so that its replay
+	// is recognised.
+	replayWindow = 10 * time.Minute
+)

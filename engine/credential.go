@@ -1,0 +1,151 @@
+package engine
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+
+	"github.com/gin-oauth/gin-oauth-server/model"
+)
+
+// A code or token in the built-in form is
+//
+//	prefix + base64url(16 bytes of grant, 32 secret bytes)
+//
+// The grant stands in clear, so that a store knows from the key where the
+// record lives. What is looked up is the SHA-256 of the whole text.
+const (
+	grantLen      = 16
+	secretLen     = 32
+	encodedLen    = (grantLen + secretLen) * 4 / 3 // 64, without padding
+	maxCredential = 4096
+)
+
+// credential is a presented or new code or token.
+type credential struct {
+	text string
+	key  model.Key
+	// secret holds the 32 secret bytes of the built-in form, and hasSecret tells
+	// that it is one.
+	secret    [secretLen]byte
+	hasSecret bool
+}
+
+// newCredential puts grant and secret together into a code or token.
+func (s *Server) newCredential(grant model.GrantID, secret [secretLen]byte) credential {
+	var raw [grantLen + secretLen]byte
+	copy(raw[:], grant[:])
+	copy(raw[grantLen:], secret[:])
+	var text [32 + encodedLen]byte
+	n := copy(text[:], s.cfg.TokenPrefix)
+	base64.RawURLEncoding.Encode(text[n:], raw[:])
+	whole := text[:n+encodedLen]
+	return credential{
+		text:      string(whole),
+		key:       model.Key{Grant: grant, Digest: sha256.Sum256(whole)},
+		secret:    secret,
+		hasSecret: true,
+	}
+}
+
+// randomCredential makes a code or token of fresh random bytes.
+func (s *Server) randomCredential(grant model.GrantID) (credential, error) {
+	var secret [secretLen]byte
+	if err := s.random(secret[:]); err != nil {
+		return credential{}, err
+	}
+	return s.newCredential(grant, secret), nil
+}
+
+// parseCode reads a presented authorization code. False: it cannot be one, and
+// the store need not be asked.
+func parseCode(text string) (credential, bool) {
+	if len(text) < encodedLen || len(text) > maxCredential {
+		return credential{}, false
+	}
+	var raw [grantLen + secretLen]byte
+	if !decodeBase64URL(raw[:], text[len(text)-encodedLen:]) {
+		return credential{}, false
+	}
+	c := credential{text: text, hasSecret: true}
+	copy(c.key.Grant[:], raw[:])
+	copy(c.secret[:], raw[grantLen:])
+	if c.key.Grant.IsZero() {
+		return credential{}, false
+	}
+	c.key.Digest = model.DigestOf(text)
+	return c, true
+}
+
+// parseToken reads a presented access or refresh token: the application's own
+// form if there is one, else the built-in form.
+func (s *Server) parseToken(text string) (credential, bool) {
+	if len(text) > maxCredential {
+		return credential{}, false
+	}
+	if s.cfg.TokenGrant != nil {
+		if grant, ok := s.cfg.TokenGrant(text); ok {
+			c := credential{text: text, key: model.Key{Grant: grant, Digest: model.DigestOf(text)}}
+			return c, !grant.IsZero()
+		}
+	}
+	return parseCode(text)
+}
+
+// decodeBase64URL decodes unpadded base64url into dst, which it fills. Unlike
+// encoding/base64 it takes nothing else: no line breaks.
+func decodeBase64URL(dst []byte, s string) bool {
+	if len(s) != len(dst)/3*4 {
+		return false
+	}
+	for i, o := 0, 0; i < len(s); i, o = i+4, o+3 {
+		a, b, c, d := base64URLValue(s[i]), base64URLValue(s[i+1]), base64URLValue(s[i+2]), base64URLValue(s[i+3])
+		if a|b|c|d >= 64 {
+			return false
+		}
+		dst[o] = a<<2 | b>>4
+		dst[o+1] = b<<4 | c>>2
+		dst[o+2] = c<<6 | d
+	}
+	return true
+}
+
+// base64URLValue returns the six bits of a character, or 64 (a bit that none of
+// the others has) for one outside of the alphabet.
+func base64URLValue(c byte) byte {
+	switch {
+	case 'A' <= c && c <= 'Z':
+		return c - 'A'
+	case 'a' <= c && c <= 'z':
+		return c - 'a' + 26
+	case '0' <= c && c <= '9':
+		return c - '0' + 52
+	case c == '-':
+		return 62
+	case c == '_':
+		return 63
+	}
+	return 64
+}
+
+func isBase64URL(c byte) bool { return base64URLValue(c) < 64 }
+
+// The labels that keep the two halves of a derived pair apart.
+const (
+	accessLabel  = "gin-oauth-server access v1\x00"
+	refreshLabel = "gin-oauth-server refresh v1\x00"
+)
+
+// deriveSecret computes a secret of the pair that follows a refresh token, so
+// that the same answer can be given again when it was lost. The key is the 32
+// secret bytes of the presented token, never its text: HMAC hashes longer keys,
+// and the hash of the text is the digest that the database holds. Whoever has
+// the database alone has the seed but not the key.
+func deriveSecret(label string, presented *credential, seed *[32]byte) (secret [secretLen]byte) {
+	mac := hmac.New(sha256.New, presented.secret[:])
+	mac.Write([]byte(label))
+	mac.Write(presented.key.Grant[:])
+	mac.Write(seed[:])
+	mac.Sum(secret[:0])
+	return secret
+}

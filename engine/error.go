@@ -1,0 +1,160 @@
+package engine
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+)
+
+// The error codes that stand on the wire: RFC 6749, sections 4.1.2.1 and 5.2,
+// RFC 6750, section 3.1, and OpenID Connect Core, section 3.1.2.6, for the two
+// request objects that are not supported.
+const (
+	CodeAccessDenied            = "access_denied"
+	CodeInsufficientScope       = "insufficient_scope"
+	CodeInvalidClient           = "invalid_client"
+	CodeInvalidGrant            = "invalid_grant"
+	CodeInvalidRequest          = "invalid_request"
+	CodeInvalidScope            = "invalid_scope"
+	CodeInvalidToken            = "invalid_token"
+	CodeRequestNotSupported     = "request_not_supported"
+	CodeRequestURINotSupported  = "request_uri_not_supported"
+	CodeServerError             = "server_error"
+	CodeTemporarilyUnavailable  = "temporarily_unavailable"
+	CodeUnauthorizedClient      = "unauthorized_client"
+	CodeUnsupportedGrantType    = "unsupported_grant_type"
+	CodeUnsupportedResponseType = "unsupported_response_type"
+)
+
+// Error is the one error type of the engine: what the client is told, and for
+// the developer why. A policy function of [Config] may return one itself; it
+// then reaches the client as it is.
+type Error struct {
+	// Code is the OAuth error code. Empty on a resource request without any
+	// credentials, which RFC 6750 wants answered without a code.
+	Code string
+	// Description is a plain sentence for the client's developer. Characters that
+	// RFC 6749 does not allow in it are replaced when it is written.
+	Description string
+	// Status is the HTTP status. Zero: the usual one of the code.
+	Status int
+	// Header holds headers of the answer, such as WWW-Authenticate and Allow.
+	Header http.Header
+
+	// RedirectURI is where the error may be sent, by a redirect. It is empty as
+	// long as client and redirect URI are not trusted; the error is then shown to
+	// the user. State is sent along, if HasState.
+	RedirectURI string
+	State       string
+	HasState    bool
+
+	// Reason names the rule that refused, such as "redirect_uri_mismatch"; it
+	// stands in the log and in events. Cause is the detail or the fault behind
+	// it. Neither is ever sent.
+	Reason string
+	Cause  error
+}
+
+// Error returns code, description and cause, for logs.
+func (e *Error) Error() string {
+	s := e.Code
+	if s == "" {
+		s = "unauthorized"
+	}
+	if e.Description != "" {
+		s += ": " + e.Description
+	}
+	if e.Cause != nil {
+		s += ": " + e.Cause.Error()
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// HTTPStatus returns Status or the usual status of the code.
+func (e *Error) HTTPStatus() int {
+	if e.Status != 0 {
+		return e.Status
+	}
+	switch e.Code {
+	case "", CodeInvalidToken:
+		return http.StatusUnauthorized
+	case CodeInsufficientScope:
+		return http.StatusForbidden
+	case CodeServerError:
+		return http.StatusInternalServerError
+	case CodeTemporarilyUnavailable:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusBadRequest
+}
+
+// SafeDescription returns the description with the characters replaced that
+// RFC 6749, section 5.2, does not allow.
+func (e *Error) SafeDescription() string { return sanitize(e.Description) }
+
+// sanitize keeps to %x20-21 / %x23-5B / %x5D-7E: quotes become single ones,
+// everything else that is not allowed a question mark.
+func sanitize(s string) string {
+	ok := true
+	for i := range len(s) {
+		if b := s[i]; b < 0x20 || b > 0x7e || b == '"' || b == '\\' {
+			ok = false
+			break
+		}
+	}
+	if ok {
+		return s
+	}
+	out := make([]byte, 0, len(s))
+	for _, r := range s {
+		switch {
+		case r == '"':
+			out = append(out, '\'')
+		case r < 0x20 || r > 0x7e || r == '\\':
+			out = append(out, '?')
+		default:
+			out = append(out, byte(r))
+		}
+	}
+	return string(out)
+}
+
+// refuse makes an error of a rule: the code and sentence that the client gets,
+// and the name of the rule.
+func refuse(code, reason, description string) *Error {
+	return &Error{Code: code, Description: description, Reason: reason}
+}
+
+// because adds the detail that only the log shows.
+func (e *Error) because(cause error) *Error {
+	e.Cause = cause
+	return e
+}
+
+// clone returns a copy that may be changed: an error from a callback may be
+// shared between requests.
+func (e *Error) clone() *Error {
+	c := *e
+	c.Header = maps.Clone(e.Header)
+	return &c
+}
+
+// asError turns what a callback or the store returned into an *Error of the
+// caller's own: one that the callback made passes through, anything else is a
+// fault with a fixed text.
+func asError(err error, what string) *Error {
+	var e *Error
+	if errors.As(err, &e) && e != nil {
+		return e.clone()
+	}
+	return fault(err, what)
+}
+
+// fault is the answer to everything that is not the client's doing. The cause
+// goes to the log only.
+func fault(err error, what string) *Error {
+	return &Error{Code: CodeServerError, Description: "The server could not complete the request.", Reason: what, Cause: err}
+}

@@ -1,0 +1,121 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/gin-oauth/gin-oauth-server/model"
+)
+
+// EventType says what happened.
+type EventType string
+
+// The events. None of them carries a code, token, secret or password.
+const (
+	// EventAuthorized: a user approved a request and a code was issued.
+	EventAuthorized EventType = "authorized"
+	// EventDenied: a user said no.
+	EventDenied EventType = "denied"
+	// EventIssued: an access token was issued, with or without refresh token.
+	EventIssued EventType = "issued"
+	// EventReissued: a refresh was repeated within the grace window and got the
+	// same answer again; nothing was written.
+	EventReissued EventType = "reissued"
+	// EventRefused: a request was refused; see Reason.
+	EventRefused EventType = "refused"
+	// EventReplayed: a spent code or refresh token was used again. The grant is
+	// revoked; EventRevoked follows.
+	EventReplayed EventType = "replayed"
+	// EventRevoked: a grant was revoked.
+	EventRevoked EventType = "revoked"
+	// EventFault: something failed that is not the client's doing.
+	EventFault EventType = "fault"
+)
+
+// Event is what [Config].Events gets. Fields that do not apply are zero.
+type Event struct {
+	Type EventType
+	Time time.Time
+	// Endpoint is where: "authorize", "token" or "authenticate".
+	Endpoint  string
+	GrantType string
+	GrantID   model.GrantID
+	ClientID  string
+	UserID    string
+	Scope     model.Scope
+	// Reason names the rule that refused, or why a grant was revoked.
+	Reason string
+	// Err is the answer of a refusal or fault, with its cause.
+	Err *Error
+}
+
+// The endpoints, as events and the log name them.
+const (
+	atAuthorize    = "authorize"
+	atToken        = "token"
+	atAuthenticate = "authenticate"
+)
+
+// level returns how loud the log is about an event. Refusals on the resource
+// side are everyday: tokens expire.
+func (e *Event) level() slog.Level {
+	switch e.Type {
+	case EventFault:
+		return slog.LevelError
+	case EventReplayed, EventRevoked:
+		return slog.LevelWarn
+	case EventRefused, EventDenied:
+		if e.Endpoint != atAuthenticate {
+			return slog.LevelInfo
+		}
+	}
+	return slog.LevelDebug
+}
+
+// emit tells the hook and the log.
+func (s *Server) emit(ctx context.Context, e Event) {
+	if e.Time.IsZero() {
+		e.Time = s.now()
+	}
+	if s.cfg.Events != nil {
+		s.cfg.Events(ctx, e)
+	}
+	level := e.level()
+	if !s.cfg.Logger.Enabled(ctx, level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 10)
+	text := func(key, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(key, value))
+		}
+	}
+	text("endpoint", e.Endpoint)
+	text("grant_type", e.GrantType)
+	if !e.GrantID.IsZero() {
+		text("grant_id", e.GrantID.String())
+	}
+	text("client_id", e.ClientID)
+	text("user_id", e.UserID)
+	text("scope", string(e.Scope))
+	text("reason", e.Reason)
+	if e.Err != nil {
+		text("error", e.Err.Code)
+		text("description", e.Err.Description)
+		if e.Err.Cause != nil {
+			text("cause", e.Err.Cause.Error())
+		}
+	}
+	s.cfg.Logger.LogAttrs(ctx, level, "oauth: "+string(e.Type), attrs...)
+}
+
+// refused reports a refusal or a fault and returns it as an error.
+func (s *Server) refused(ctx context.Context, e Event, err *Error) *Error {
+	e.Type, e.Reason, e.Err = EventRefused, err.Reason, err
+	if err.HTTPStatus() >= 500 {
+		e.Type = EventFault
+	}
+	s.emit(ctx, e)
+	return err
+}

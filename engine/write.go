@@ -1,0 +1,119 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+)
+
+// WriteToken writes a token response (RFC 6749, section 5.1).
+func (s *Server) WriteToken(w http.ResponseWriter, _ *http.Request, res *TokenResponse) {
+	noStore(w.Header())
+	writeJSON(w, http.StatusOK, res.json())
+}
+
+// json writes the members in the order of the RFC's example. Tokens and numbers
+// need no escaping in JSON; scope and attributes were checked when they came in.
+func (res *TokenResponse) json() []byte {
+	t := res.Token
+	b := make([]byte, 0, 256+len(t.Scope)+len(t.Extra))
+	b = append(b, `{"access_token":"`...)
+	b = append(b, res.AccessToken...)
+	b = append(b, `","token_type":"Bearer","expires_in":`...)
+	b = strconv.AppendInt(b, res.ExpiresIn, 10)
+	if res.RefreshToken != "" {
+		b = append(b, `,"refresh_token":"`...)
+		b = append(b, res.RefreshToken...)
+		b = append(b, '"')
+	}
+	if t.Scope != "" {
+		b = append(b, `,"scope":"`...)
+		b = append(b, t.Scope...)
+		b = append(b, '"')
+	}
+	if n := len(t.Extra); n > 2 {
+		b = append(b, ',')
+		b = append(b, t.Extra[1:n-1]...)
+	}
+	return append(b, '}')
+}
+
+// WriteAuthorize redirects the browser to the client with the code: 302, and 303
+// after a POST, so that no form is sent on (RFC 9700, section 4.12).
+func (s *Server) WriteAuthorize(w http.ResponseWriter, r *http.Request, res *AuthorizeResponse) {
+	redirect(w, r, res.Location)
+}
+
+func redirect(w http.ResponseWriter, r *http.Request, location string) {
+	h := w.Header()
+	noStore(h)
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Location", location)
+	if r.Method == http.MethodGet {
+		w.WriteHeader(http.StatusFound)
+		return
+	}
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// WriteError writes the answer for an error of any method of [Server]: a
+// redirect if it may be one, else JSON with status and headers. What is not an
+// *Error becomes server_error; its text is not sent.
+func (s *Server) WriteError(w http.ResponseWriter, r *http.Request, err error) {
+	e := AsError(err)
+	if e.RedirectURI != "" {
+		redirect(w, r, s.errorURL(e))
+		return
+	}
+	SetErrorHeaders(w.Header(), e)
+	if e.Code == "" {
+		w.WriteHeader(e.HTTPStatus())
+		return
+	}
+	writeJSON(w, e.HTTPStatus(), e.json())
+}
+
+// AsError returns the *Error in err, or server_error with err as its cause.
+func AsError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) && e != nil {
+		return e
+	}
+	return fault(err, "application")
+}
+
+// SetErrorHeaders sets the headers that belong to the error's answer.
+func SetErrorHeaders(h http.Header, e *Error) {
+	noStore(h)
+	for name, values := range e.Header {
+		h[name] = values
+	}
+}
+
+func (e *Error) json() []byte {
+	b, err := json.Marshal(struct {
+		Error       string `json:"error"`
+		Description string `json:"error_description,omitempty"`
+	}{sanitize(e.Code), e.SafeDescription()})
+	if err != nil {
+		return []byte(`{"error":"server_error"}`) // two strings always marshal
+	}
+	return b
+}
+
+// noStore is for everything that carries or tells about secrets (RFC 6749,
+// section 5.1).
+func noStore(h http.Header) {
+	h["Cache-Control"] = []string{"no-store"}
+	h["Pragma"] = []string{"no-cache"}
+}
+
+func writeJSON(w http.ResponseWriter, status int, body []byte) {
+	h := w.Header()
+	h["Content-Type"] = []string{"application/json"}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	w.WriteHeader(status)
+	// An error here means that the client is gone; there is nobody to tell.
+	_, _ = w.Write(body)
+}
