@@ -148,10 +148,16 @@ func (s *Server) Deny(ctx context.Context, req *AuthorizeRequest, user *model.Us
 }
 
 // Refuse returns the answer for an authorization request that the application
-// could not serve, say because its session store failed; to be written with
-// [Server.WriteError]. An *Error is what the client gets, anything else becomes
-// server_error.
+// itself refuses or cannot serve, say because its session store failed; to be
+// written with [Server.WriteError]. An *Error is what is answered, anything else
+// becomes server_error. With a validated request the answer goes to the client,
+// with a nil one it is shown to the user.
 func (s *Server) Refuse(ctx context.Context, req *AuthorizeRequest, err error) *Error {
-	e := req.redirect(asError(err, "application"))
-	return s.refused(ctx, Event{Endpoint: atAuthorize, ClientID: req.ClientID, Scope: req.Scope}, e)
+	e := asError(err, "application")
+	ev := Event{Endpoint: atAuthorize}
+	if req != nil {
+		req.redirect(e)
+		ev.ClientID, ev.Scope = req.ClientID, req.Scope
+	}
+	return s.refused(ctx, ev, e)
 }

@@ -1,0 +1,214 @@
+package ginoauth
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/gin-oauth/gin-oauth-server/engine"
+	"github.com/gin-oauth/gin-oauth-server/model"
+)
+
+//go:embed pages
+var pageFiles embed.FS
+
+// ConsentPage is what the consent page shows and sends back.
+type ConsentPage struct {
+	// Client asks, User is asked.
+	Client *model.Client
+	User   *model.User
+	// Scopes are what is asked for, with their titles.
+	Scopes []engine.ScopeInfo
+	// RedirectHost is where the answer goes: a host, or the scheme of an app.
+	RedirectHost string
+	// Lifetime is how long access can go on without asking again.
+	Lifetime time.Duration
+
+	// The form is sent by POST to Action, which is relative to this page, with
+	// one hidden field and a button named "decision" with the value "allow" or
+	// "deny".
+	Action              string
+	HiddenName          string
+	HiddenValue         string
+	CSS                 template.CSS
+	DecisionName        string
+	AllowValue, NoValue string
+}
+
+// ErrorPage is what the error page shows.
+type ErrorPage struct {
+	// Code and Description are those of the error.
+	Code, Description string
+	// Hint is a sentence for the developer, if any.
+	Hint string
+	// Retry is where to try again, if that can help, and RetryLabel what it says.
+	Retry, RetryLabel string
+	CSS               template.CSS
+}
+
+// pages are the parsed templates, with what their policy allows.
+type pages struct {
+	templates *template.Template
+	css       template.CSS
+	policy    string
+}
+
+func newPages(opts Options) (*pages, error) {
+	css := opts.CSS
+	if css == "" {
+		b, err := pageFiles.ReadFile("pages/style.css")
+		if err != nil {
+			return nil, err
+		}
+		css = string(b)
+	}
+	if strings.Contains(strings.ToLower(css), "</style") {
+		return nil, errors.New("ginoauth: Options.CSS must not contain </style")
+	}
+	t, err := template.ParseFS(pageFiles, "pages/*.html")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range [...]string{"consent.html", "error.html"} {
+		if opts.Templates == nil || opts.Templates.Lookup(name) == nil {
+			continue
+		}
+		// Templates of the application may use others of its set, so they come all.
+		if t, err = merge(t, opts.Templates); err != nil {
+			return nil, fmt.Errorf("ginoauth: Options.Templates: %w", err)
+		}
+		break
+	}
+	sum := sha256.Sum256([]byte(css))
+	return &pages{
+		templates: t,
+		css:       template.CSS(css), //nolint:gosec // the style sheet is the developer's own
+		// No form-action: browsers hold redirects after the form against it too, and
+		// the answer to a consent goes to the client.
+		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; frame-ancestors 'none'; base-uri 'none'",
+	}, nil
+}
+
+func merge(base, own *template.Template) (*template.Template, error) {
+	own, err := own.Clone()
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range own.Templates() {
+		if t.Tree == nil {
+			continue
+		}
+		if _, err := base.AddParseTree(t.Name(), t.Tree); err != nil {
+			return nil, err
+		}
+	}
+	return base, nil
+}
+
+// askConsent shows the consent page.
+func (s *Server) askConsent(c *gin.Context, req *engine.AuthorizeRequest, user *model.User, form string) {
+	page := &ConsentPage{
+		Client: req.Client, User: user, Scopes: s.engine.ScopeInfos(req.Scope),
+		RedirectHost: redirectHost(req.RedirectURI), Lifetime: s.lifetime(req.Client),
+		Action: "?" + req.Query(), HiddenName: formField, HiddenValue: form, CSS: s.pages.css,
+		DecisionName: decisionField, AllowValue: allow, NoValue: "deny",
+	}
+	s.pages.headers(c.Writer.Header(), "same-origin")
+	if s.opts.Consent != nil {
+		s.opts.Consent(c, page)
+		return
+	}
+	s.render(c, http.StatusOK, "consent.html", page)
+}
+
+// redirectHost is how the page names where the answer goes.
+func redirectHost(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return uri
+	}
+	if u.Host == "" {
+		return u.Scheme
+	}
+	return u.Host
+}
+
+// lifetime is how long access can go on after this consent.
+func (s *Server) lifetime(c *model.Client) time.Duration {
+	cfg := s.engine.Config()
+	if c.AllowsGrant(model.GrantRefreshToken) {
+		return cfg.GrantLifetime
+	}
+	if c.AccessTokenLifetime != 0 {
+		return c.AccessTokenLifetime
+	}
+	return cfg.AccessTokenLifetime
+}
+
+// LifetimeText says the lifetime in words.
+func (p *ConsentPage) LifetimeText() string {
+	unit := func(n time.Duration, name string) string {
+		if n == 1 {
+			return "1 " + name
+		}
+		return fmt.Sprintf("%d %ss", n, name)
+	}
+	switch d := p.Lifetime; {
+	case d >= 48*time.Hour:
+		return unit(d/(24*time.Hour), "day")
+	case d >= 2*time.Hour:
+		return unit(d/time.Hour, "hour")
+	default:
+		return unit(max(1, d/time.Minute), "minute")
+	}
+}
+
+// writeErrorPage shows an error that cannot go to the client.
+func (s *Server) writeErrorPage(c *gin.Context, e *engine.Error) {
+	page := &ErrorPage{}
+	if e.Reason == engine.ReasonStalePage {
+		if req := s.afresh(c); req != nil {
+			page.Retry, page.RetryLabel = "?"+req.Query(), "Start again"
+		}
+	}
+	s.writePage(c, e, page)
+}
+
+func (s *Server) writePage(c *gin.Context, e *engine.Error, page *ErrorPage) {
+	engine.SetErrorHeaders(c.Writer.Header(), e)
+	s.pages.headers(c.Writer.Header(), "no-referrer")
+	page.Code, page.Description, page.CSS = e.Code, e.SafeDescription(), s.pages.css
+	s.render(c, e.HTTPStatus(), "error.html", page)
+}
+
+// render writes a page at once, so that a template that fails half-way shows
+// nothing of itself.
+func (s *Server) render(c *gin.Context, status int, name string, data any) {
+	var b bytes.Buffer
+	if err := s.pages.templates.ExecuteTemplate(&b, name, data); err != nil {
+		e := s.engine.Refuse(c.Request.Context(), nil, fmt.Errorf("ginoauth: template %s: %w", name, err))
+		s.fail(c, e, s.writeJSON)
+		return
+	}
+	c.Data(status, "text/html; charset=utf-8", b.Bytes())
+}
+
+// headers are those of every page: nothing may frame it, run in it or be loaded
+// by it, and it is not stored.
+func (p *pages) headers(h http.Header, referrer string) {
+	h.Set("Content-Security-Policy", p.policy)
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", referrer)
+	h.Set("Cache-Control", "no-store")
+}
