@@ -18,12 +18,13 @@ type clientCredentials struct {
 }
 
 // authenticateClient finds out which client sent the request and proves it
-// (RFC 6749, sections 2.3 and 3.2.1).
-func (s *Server) authenticateClient(r *http.Request, f *form) (*model.Client, *Error) {
+// (RFC 6749, sections 2.3 and 3.2.1). The event learns who it says it is.
+func (s *Server) authenticateClient(r *http.Request, f *form, ev *Event) (*model.Client, *Error) {
 	header := r.Header["Authorization"]
 	cred, err := readClientCredentials(header, f)
 	var client *model.Client
 	if err == nil {
+		ev.ClientID = loggable(cred.id)
 		client, err = s.verifyClient(r.Context(), cred)
 	}
 	if err != nil && err.Code == CodeInvalidClient {

@@ -41,9 +41,11 @@ type Event struct {
 	Endpoint  string
 	GrantType string
 	GrantID   model.GrantID
-	ClientID  string
-	UserID    string
-	Scope     model.Scope
+	// ClientID is who the request says it comes from. In a refusal it may be
+	// unproven.
+	ClientID string
+	UserID   string
+	Scope    model.Scope
 	// Reason names the rule that refused, or why a grant was revoked.
 	Reason string
 	// Err is the answer of a refusal or fault, with its cause.

@@ -53,7 +53,7 @@ func (s *Server) token(r *http.Request, ev *Event) (*TokenResponse, *Error) {
 	if f.repeated != "" {
 		return nil, refuse(CodeInvalidRequest, "repeated_parameter", "A parameter is repeated.").because(fmt.Errorf("%q came more than once", loggable(f.repeated)))
 	}
-	client, err := s.authenticateClient(r, &f)
+	client, err := s.authenticateClient(r, &f, ev)
 	if err != nil {
 		return nil, err
 	}
