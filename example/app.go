@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gin-contrib/sessions/cookie"
+	"github.com/gin-gonic/gin"
+
+	"github.com/gin-oauth/gin-oauth-server/engine"
+	"github.com/gin-oauth/gin-oauth-server/ginoauth"
+	"github.com/gin-oauth/gin-oauth-server/memstore"
+	"github.com/gin-oauth/gin-oauth-server/model"
+)
+
+// app is the whole application behind one handler.
+type app struct {
+	handler http.Handler
+	store   *memstore.Store
+}
+
+// site is what the pages share.
+type site struct {
+	cfg      *config
+	origin   string
+	seed     *seed
+	users    *users
+	sessions *ginoauth.Sessions
+	oauth    *ginoauth.Server
+	pages    *pages
+	log      *slog.Logger
+}
+
+func newApp(cfg *config, sd *seed, log *slog.Logger) (*app, error) {
+	return newAppHashing(cfg, sd, log, hashIterations)
+}
+
+// newAppHashing is newApp with passwords hashed as many times: tests have no use
+// for slow ones.
+func newAppHashing(cfg *config, sd *seed, log *slog.Logger, iterations int) (*app, error) {
+	s := &site{cfg: cfg, origin: originOf(cfg.issuer), seed: sd, log: log}
+	demoSecret := rand.Text()
+	store, err := newStore(sd, demoClient(demoSecret, s.origin+callbackPath))
+	if err != nil {
+		return nil, err
+	}
+	if s.users, err = newUsers(sd.Users, iterations); err != nil {
+		return nil, err
+	}
+	if s.pages, err = newPages(); err != nil {
+		return nil, err
+	}
+	// The keys are random: sessions and consent pages end with the program. An
+	// application takes them from its configuration.
+	s.sessions, err = ginoauth.NewSessions(cookie.NewStore(randomKey(64), randomKey(32)), ginoauth.SessionOptions{
+		Issuer: cfg.issuer, Name: "demo_session", LoadUser: s.loadUser,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.oauth, err = ginoauth.New(s.engineConfig(store), ginoauth.Options{
+		AuthenticateHandler: s.sessions.User,
+		LoginURL:            "/login",
+		CSS:                 string(s.pages.css),
+	})
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.routes(demoSecret)
+	if err != nil {
+		return nil, err
+	}
+	return &app{handler: r, store: store}, nil
+}
+
+func newStore(sd *seed, demo model.Client) (*memstore.Store, error) {
+	store := memstore.New()
+	for _, c := range append([]model.Client{demo}, sd.Clients...) {
+		if err := store.AddClient(c); err != nil {
+			return nil, err
+		}
+	}
+	return store, nil
+}
+
+func (s *site) engineConfig(store model.Model) engine.Config {
+	grace := s.cfg.refreshTokenGrace
+	if grace == 0 {
+		grace = -1 // the flag's "off"; zero is the engine's "default"
+	}
+	cfg := engine.Config{
+		Model:  store,
+		Issuer: s.cfg.issuer,
+		// The routes stay where they are, whatever the issuer's path.
+		Endpoints: engine.Endpoints{
+			Authorization: s.origin + "/oauth/authorize",
+			Token:         s.origin + "/oauth/token",
+		},
+		Scopes:               scopeInfos(),
+		CodeLifetime:         s.cfg.codeLifetime,
+		AccessTokenLifetime:  s.cfg.accessTokenLifetime,
+		RefreshTokenLifetime: s.cfg.refreshTokenLifetime,
+		RefreshTokenGrace:    grace,
+		Keys:                 [][]byte{randomKey(32)},
+		CheckUser: func(_ context.Context, userID string) error {
+			_, err := s.users.get(userID)
+			return err
+		},
+		Logger: s.log,
+	}
+	if s.cfg.allowPasswordGrant {
+		cfg.CheckPassword = func(ctx context.Context, _ *model.Client, username, password string) (*model.User, error) {
+			return s.users.check(ctx, username, password)
+		}
+	}
+	return cfg
+}
+
+// loadUser gives a session's user a name. No session is ended before its time.
+func (s *site) loadUser(_ context.Context, u *model.User) (time.Time, error) {
+	known, err := s.users.get(u.ID)
+	if err != nil {
+		return time.Time{}, err
+	}
+	u.Name = known.Name
+	return time.Time{}, nil
+}
+
+func (s *site) routes(demoSecret string) (*gin.Engine, error) {
+	r := gin.New()
+	r.HandleMethodNotAllowed = true
+	// Nobody stands in front of the demo whose X-Forwarded-For could be believed.
+	if err := r.SetTrustedProxies(nil); err != nil {
+		return nil, err
+	}
+	r.Use(logRequests(s.log), recoverPanics(s.log), s.sessions.Middleware())
+	r.NoRoute(s.notFound)
+
+	get := func(path string, h gin.HandlerFunc) { r.Match([]string{http.MethodGet, http.MethodHead}, path, h) }
+	get("/healthz", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
+
+	// The authorization server, with its metadata where RFC 8414 wants them: for an
+	// issuer with a path that is not the plain place, where people look first.
+	s.oauth.Mount(r)
+	if s.oauth.Engine().MetadataPath() != engine.WellKnownPath {
+		r.Any(engine.WellKnownPath, s.oauth.Metadata())
+	}
+
+	mountAPI(r, s.oauth, newNotes(s.seed.Notes, time.Now))
+
+	// The pages. Their forms are for their own origin only.
+	sameOrigin, err := s.sameOrigin()
+	if err != nil {
+		return nil, err
+	}
+	get("/", s.home)
+	get("/login", s.loginPage)
+	r.POST("/login", sameOrigin, s.login)
+	get("/logout", s.logoutPage)
+	r.POST("/logout", sameOrigin, s.logout)
+
+	w := newWalkthrough(s, demoSecret, r)
+	get("/client", w.show)
+	get(callbackPath, w.callback)
+	post := r.Group("/client", sameOrigin)
+	post.POST("/start", w.start)
+	post.POST("/call", w.call)
+	post.POST("/refresh", w.refresh)
+	post.POST("/replay", w.replay)
+	post.POST("/sign-out", w.signOut)
+	return r, nil
+}
+
+// sameOrigin refuses forms that another site sent.
+func (s *site) sameOrigin() (gin.HandlerFunc, error) {
+	check := http.NewCrossOriginProtection()
+	// Behind a proxy that rewrites Host, browsers still say the public origin.
+	if err := check.AddTrustedOrigin(s.origin); err != nil {
+		return nil, err
+	}
+	return func(c *gin.Context) {
+		if err := check.Check(c.Request); err != nil {
+			s.log.Info("form from another site refused", "path", c.Request.URL.Path, "err", err)
+			c.Abort()
+			s.message(c, http.StatusForbidden, "This form came from another site", "Nothing was done. Open the page here and send the form from there.")
+		}
+	}, nil
+}
+
+// user returns who is signed in, or nil. A session that cannot be read is logged
+// and counts as none: these pages show it only.
+func (s *site) user(c *gin.Context) *model.User {
+	u, err := s.sessions.User(c)
+	if err != nil {
+		if !errors.Is(err, ginoauth.ErrNoUser) {
+			s.log.Error("session", "err", err)
+		}
+		return nil
+	}
+	return u
+}
+
+func randomKey(n int) []byte {
+	key := make([]byte, n)
+	_, _ = rand.Read(key) // never fails
+	return key
+}
+
+// canonical is the URL of this page at the server's own name, if the browser
+// came by another one, where it has no cookies of ours.
+func (s *site) canonical(r *http.Request) string {
+	u, err := url.Parse(s.origin)
+	if err != nil || u.Host == r.Host {
+		return ""
+	}
+	return s.origin + r.URL.Path
+}

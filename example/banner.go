@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/gin-oauth/gin-oauth-server/model"
+)
+
+// printBanner says where to go, who can sign in, and what to type.
+func printBanner(w io.Writer, cfg *config, sd *seed) {
+	origin := originOf(cfg.issuer)
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n  gin-oauth-server demo\n\n  Open        %s/\n  Sign in as  %s\n", origin, whoCanSignIn(cfg, sd))
+	if line := curlLine(origin, sd); line != "" {
+		fmt.Fprintf(&b, "\n  Or call the API from a terminal, as a machine:\n\n%s\n", line)
+	}
+	b.WriteString("\n  Stop with Ctrl-C.\n\n")
+	_, _ = io.WriteString(w, b.String()) // if nobody reads it, the server is up all the same
+}
+
+// whoCanSignIn names the users, with their passwords only if these are no secret.
+func whoCanSignIn(cfg *config, sd *seed) string {
+	const most = 5
+	if len(sd.Users) == 0 {
+		return "nobody: " + cfg.seed + " has no users"
+	}
+	var names []string
+	for i, u := range sd.Users {
+		if i == most {
+			names = append(names, fmt.Sprintf("%d more", len(sd.Users)-most))
+			break
+		}
+		name := u.Username
+		if sd.BuiltIn {
+			name += " / " + u.Password
+		}
+		names = append(names, name)
+	}
+	text := strings.Join(names, ", ")
+	if !sd.BuiltIn {
+		text += " (from " + cfg.seed + ")"
+	}
+	return text
+}
+
+// curlLine gets a token with client_credentials and calls the API with it. The
+// secret of a client from a file is not shown.
+func curlLine(origin string, sd *seed) string {
+	c, ok := sd.machine()
+	if !ok {
+		return ""
+	}
+	secret := "CLIENT_SECRET"
+	if sd.BuiltIn {
+		secret = machineSecret
+	}
+	scope := c.Scope.Intersect(model.NewScope(scopeRead))
+	if scope == "" {
+		return ""
+	}
+	auth := "-u " + shellQuote(c.ID+":"+secret)
+	if c.Method() == model.AuthSecretPost {
+		auth = "--data-urlencode " + shellQuote("client_id="+c.ID) + " --data-urlencode " + shellQuote("client_secret="+secret)
+	}
+	return fmt.Sprintf(`  curl -H "Authorization: Bearer $(curl -s %s -d grant_type=client_credentials -d scope=%s \
+      %s/oauth/token | sed 's/.*"access_token":"\([^"]*\).*/\1/')" \
+      %s/api/notes`, auth, scope, origin, origin)
+}
+
+// shellQuote quotes s for a shell, unless it needs none.
+func shellQuote(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.:=/", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+const callbackPath = "/client/callback"
+
+// walkthrough is the demo client: an OAuth client like any other, that shows
+// what it sends and what it gets. It knows of the authorization server only what
+// a client knows: its own registration and the server's URLs.
+type walkthrough struct {
+	site         *site
+	secret       string
+	redirectURI  string
+	authorizeURL string
+	tokenURL     string
+	issuer       string
+	http         *http.Client
+	flows        *flows
+	now          func() time.Time
+}
+
+func newWalkthrough(s *site, secret string, server http.Handler) *walkthrough {
+	endpoints := s.oauth.Engine().Config().Endpoints
+	return &walkthrough{
+		site: s, secret: secret, redirectURI: s.origin + callbackPath,
+		authorizeURL: endpoints.Authorization, tokenURL: endpoints.Token, issuer: s.cfg.issuer,
+		http:  &http.Client{Transport: inProcess{server}, Timeout: 10 * time.Second},
+		flows: newFlows(strings.HasPrefix(s.origin, "https://"), time.Now),
+		now:   time.Now,
+	}
+}
+
+// clientData is what the walk-through shows.
+type clientData struct {
+	Connected, SignedOut     bool
+	Authorize, Answer, Token *exchange
+	// The newest first.
+	Calls, Refreshes, Breaks []*exchange
+	GrantedScope             string
+	SpentRefresh             bool
+
+	// AuthorizeURL is set while the request waits for its answer.
+	AuthorizeURL string
+	Scopes       []scopeChoice
+	Grace        time.Duration
+	CodeLifetime time.Duration
+	Hint         *seedUser
+	Canonical    string
+}
+
+type scopeChoice struct{ Name, Title string }
+
+func (w *walkthrough) show(c *gin.Context) {
+	f := w.flows.of(c)
+	if f == nil {
+		f = &flow{}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	d := clientData{
+		Connected: f.connected(), SignedOut: f.signedOut,
+		Authorize: f.authorize, Answer: f.answer, Token: f.token,
+		Calls: f.calls, Refreshes: f.refreshes, Breaks: f.breaks,
+		GrantedScope: f.grantedScope, SpentRefresh: f.spentRefresh != "",
+		Grace: w.site.cfg.refreshTokenGrace, CodeLifetime: w.site.cfg.codeLifetime,
+		Canonical: w.site.canonical(c.Request),
+	}
+	if f.authorize != nil && f.state != "" {
+		d.AuthorizeURL = f.authorizeURL
+	}
+	for _, info := range scopeInfos() {
+		d.Scopes = append(d.Scopes, scopeChoice{info.Name, info.Title})
+	}
+	if w.site.seed.BuiltIn {
+		d.Hint = &w.site.seed.Users[0]
+	}
+	w.site.pages.show(c, http.StatusOK, "client", page{Title: "Walk through the flow", Here: "client", User: w.site.user(c), Data: d})
+}
+
+// start makes an authorization request. The page then shows it, with a link that
+// sends it.
+func (w *walkthrough) start(c *gin.Context) {
+	form, ok := w.site.form(c)
+	if !ok {
+		return
+	}
+	var scope []string
+	for _, known := range vocabulary() {
+		if slices.Contains(form["scope"], known) {
+			scope = append(scope, known)
+		}
+	}
+	if len(scope) == 0 {
+		w.site.message(c, http.StatusBadRequest, "Choose at least one scope", "A client that asks for nothing gets nothing.")
+		return
+	}
+	f := w.flows.begin(c)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.state, f.verifier = rand.Text(), rand.Text()+rand.Text()
+	challenge := sha256.Sum256([]byte(f.verifier))
+	query := encode(
+		"response_type", "code",
+		"client_id", demoClientID,
+		"redirect_uri", w.redirectURI,
+		"scope", strings.Join(scope, " "),
+		"state", f.state,
+		"code_challenge", base64.RawURLEncoding.EncodeToString(challenge[:]),
+		"code_challenge_method", "S256",
+	)
+	f.authorizeURL = w.authorizeURL + "?" + query
+	f.authorize = &exchange{
+		Title: "The request, in the browser’s address bar", At: w.now(),
+		Request: "GET " + strings.ReplaceAll(f.authorizeURL, "&", "\n    &"), Sent: decodeQuery(query),
+	}
+	w.see(c, "#step-1")
+}
+
+// callback takes the answer of the authorization server and, if it is a code,
+// exchanges it at once: codes are short-lived.
+func (w *walkthrough) callback(c *gin.Context) {
+	q := c.Request.URL.Query()
+	f := w.flows.of(c)
+	if f == nil {
+		w.stray(c)
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.state == "" || q.Get("state") != f.state:
+		w.stray(c)
+		return
+	case q.Get("iss") != w.issuer:
+		w.site.message(c, http.StatusBadRequest, "This answer comes from another server", "The parameter iss does not name the server that was asked (RFC 9207). The code is not sent anywhere.")
+		return
+	}
+	verifier := f.verifier
+	f.state, f.verifier = "", ""
+	f.answer = &exchange{
+		Title: "The answer, by a redirect to the client", At: w.now(), Status: http.StatusSeeOther,
+		Request: "GET " + callbackPath + "?" + strings.ReplaceAll(c.Request.URL.RawQuery, "&", "\n    &"),
+		Sent:    decodeQuery(c.Request.URL.RawQuery),
+	}
+	code := q.Get("code")
+	if code == "" {
+		f.answer.Status = http.StatusForbidden
+		w.see(c, "#step-2")
+		return
+	}
+	f.spentCode, f.spentVerifier = code, verifier
+	e, err := w.tokenRequest(c, "The code for tokens", w.codeForm(code, verifier))
+	if err != nil {
+		w.site.fault(c, "demo client", err)
+		return
+	}
+	f.token = e.exchange
+	f.take(e)
+	w.see(c, "#step-3")
+}
+
+// stray answers a callback that nobody here waits for: an old one, one of
+// another browser, or one that another site made up.
+func (w *walkthrough) stray(c *gin.Context) {
+	w.site.message(c, http.StatusBadRequest, "Nobody waits for this answer",
+		"The parameter state does not belong to a request that this browser began here, so the client does not look at the rest. It may have been answered already.")
+}
+
+func (w *walkthrough) codeForm(code, verifier string) string {
+	return encode(
+		"grant_type", "authorization_code",
+		"code", code,
+		"redirect_uri", w.redirectURI,
+		"code_verifier", verifier,
+	)
+}
+
+// tokenAnswer is an exchange at the token endpoint with what it brought.
+type tokenAnswer struct {
+	exchange *exchange
+	tokens   tokens
+}
+
+type tokens struct {
+	Access  string `json:"access_token"`
+	Refresh string `json:"refresh_token"`
+	Scope   string `json:"scope"`
+	Error   string `json:"error"`
+}
+
+// tokenRequest sends a form to the token endpoint, authenticated by the client's
+// id and secret (RFC 6749, section 2.3.1).
+func (w *walkthrough) tokenRequest(c *gin.Context, title, form string) (*tokenAnswer, error) {
+	ctx := c.Request.Context()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.tokenURL, strings.NewReader(form))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.SetBasicAuth(url.QueryEscape(demoClientID), url.QueryEscape(w.secret))
+	e, body, err := w.do(ctx, title, r, form)
+	if err != nil {
+		return nil, err
+	}
+	e.Sent = append([]parameter{{"Authorization", demoClientID + " : " + hidden, "the client’s id and secret, as HTTP Basic"}}, decodeQuery(form)...)
+	a := &tokenAnswer{exchange: e}
+	if err := json.Unmarshal(body, &a.tokens); err != nil {
+		return nil, errors.New("the token endpoint answered no JSON")
+	}
+	return a, nil
+}
+
+// take keeps the tokens of an answer that has some.
+func (f *flow) take(a *tokenAnswer) {
+	if !a.exchange.OK() {
+		return
+	}
+	f.access, f.refresh, f.grantedScope = a.tokens.Access, a.tokens.Refresh, a.tokens.Scope
+}
+
+// encode makes a form or query of names and values, in this order.
+func encode(pairs ...string) string {
+	var b strings.Builder
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if i > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(url.QueryEscape(pairs[i]) + "=" + url.QueryEscape(pairs[i+1]))
+	}
+	return b.String()
+}
+
+// see goes back to a place on the page after a form.
+func (w *walkthrough) see(c *gin.Context, anchor string) { w.site.see(c, "/client"+anchor) }

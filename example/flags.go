@@ -1,0 +1,150 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// config is what the command line says.
+type config struct {
+	addr   string
+	issuer string // empty: from the address that is listened on
+	seed   string
+
+	codeLifetime         time.Duration
+	accessTokenLifetime  time.Duration
+	refreshTokenLifetime time.Duration
+	refreshTokenGrace    time.Duration
+
+	allowPasswordGrant bool
+	logLevel           slog.Level
+}
+
+// errHelp means that help was asked for and printed.
+var errHelp = errors.New("help")
+
+// parseFlags reads the command line. Help goes to out; the error says what to do.
+func parseFlags(args []string, out io.Writer) (*config, error) {
+	cfg := &config{
+		addr:                 "localhost:8080",
+		codeLifetime:         time.Minute,
+		accessTokenLifetime:  time.Hour,
+		refreshTokenLifetime: 14 * 24 * time.Hour,
+		refreshTokenGrace:    30 * time.Second,
+	}
+	fs := flag.NewFlagSet("example", flag.ContinueOnError)
+	fs.SetOutput(io.Discard) // errors are printed once, by the caller
+	fs.Func("addr", "listen on this `host:port` (default localhost:8080)", cfg.setAddr)
+	fs.Func("issuer", "public `URL` of this server, as clients see it (default http://<addr>)", cfg.setIssuer)
+	fs.StringVar(&cfg.seed, "seed", "", "take users and clients from this JSON `FILE` in place of the built-in ones")
+	fs.Func("code-lifetime", "how long an authorization `code` may wait for its exchange, at most 10m (default 1m)", lifetime(&cfg.codeLifetime, time.Second, 10*time.Minute))
+	fs.Func("access-token-lifetime", "how `long` an access token lives (default 1h)", lifetime(&cfg.accessTokenLifetime, time.Second, 0))
+	fs.Func("refresh-token-lifetime", "how `long` a refresh token may stay unused (default 336h)", lifetime(&cfg.refreshTokenLifetime, time.Second, 0))
+	fs.Func("refresh-token-grace", "how `long` a refresh can be repeated when its answer got lost, at most 10m; 0 turns it off (default 30s)", lifetime(&cfg.refreshTokenGrace, 0, 10*time.Minute))
+	fs.BoolVar(&cfg.allowPasswordGrant, "allow-password-grant", false, "take passwords at the token endpoint too, which RFC 9700 says must not be done")
+	fs.Func("log-level", "debug, info, warn or error: the least `level` to log (default info)", cfg.setLogLevel)
+
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			printUsage(fs, out)
+			return nil, errHelp
+		}
+		return nil, fmt.Errorf("%w\nRun with -h to see every flag", err)
+	}
+	if fs.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected argument %q: there are only flags, and they begin with a dash\nRun with -h to see every flag", fs.Arg(0))
+	}
+	return cfg, nil
+}
+
+func printUsage(fs *flag.FlagSet, out io.Writer) {
+	_, _ = fmt.Fprint(out, "The demo of gin-oauth-server: an OAuth 2.0 authorization server, an API and a client in one program.\n\nFlags:\n")
+	fs.SetOutput(out)
+	fs.PrintDefaults()
+}
+
+func (c *config) setAddr(s string) error {
+	_, port, err := net.SplitHostPort(s)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil || port == "" {
+		return errors.New("give host and port, such as localhost:8080 or :8080")
+	}
+	c.addr = s
+	return nil
+}
+
+func (c *config) setIssuer(s string) error {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		return errors.New("give an absolute URL, such as https://auth.example.com")
+	case strings.ContainsAny(u.Path, ":*"):
+		return errors.New("its path must have no : and no *, which stand for parameters in a route")
+	}
+	c.issuer = s
+	return nil
+}
+
+func (c *config) setLogLevel(s string) error {
+	if err := c.logLevel.UnmarshalText([]byte(s)); err != nil {
+		return errors.New("use debug, info, warn or error")
+	}
+	return nil
+}
+
+// lifetime reads a duration between least and, unless zero, most.
+func lifetime(to *time.Duration, least, most time.Duration) func(string) error {
+	return func(s string) error {
+		d, err := time.ParseDuration(s)
+		switch {
+		case err != nil:
+			return errors.New("give a number with its unit, such as 90s, 15m or 1h30m")
+		case d < least && least == 0:
+			return errors.New("must not be negative; 0 turns it off")
+		case d < least:
+			return fmt.Errorf("must be at least %v", least)
+		case most != 0 && d > most:
+			return fmt.Errorf("must be at most %v", most)
+		}
+		*to = d
+		return nil
+	}
+}
+
+// issuerFor is the default issuer of a server that listens on addr. An address
+// that means every interface is reached as localhost.
+func issuerFor(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "http://" + addr
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	if port == "80" || port == "http" {
+		if strings.Contains(host, ":") {
+			host = "[" + host + "]"
+		}
+		return "http://" + host
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// originOf returns scheme and authority of a URL, where every route of the demo
+// stays whatever the issuer's path is.
+func originOf(issuer string) string {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return issuer
+	}
+	return u.Scheme + "://" + u.Host
+}
