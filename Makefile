@@ -1,0 +1,55 @@
+# The commands of this repository. `make test` is the one that counts; `.ci/run` is what has to pass before a change lands.
+
+SHELL := /bin/bash
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Lists the commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+
+.PHONY: demo
+demo: ## Runs the demo on http://localhost:8080
+	go run ./example
+
+.PHONY: test
+test: ## Runs the tests of every module (STRICT=1: leaving any out is an error; TESTFLAGS: flags for go test)
+	@STRICT="$(or $(STRICT),$(CI_STRICT))" scripts/test $(TESTFLAGS)
+
+.PHONY: vet
+vet: ## Runs go vet in every module
+	@scripts/each go vet ./...
+
+.PHONY: fmt
+fmt: ## Formats all Go files
+	gofmt -l -w $$(git ls-files -co --exclude-standard '*.go')
+
+.PHONY: fmt-check
+fmt-check:
+	@files=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	if [ -n "$$files" ]; then echo "not formatted:"; echo "$$files"; exit 1; fi
+
+.PHONY: lint
+lint: ## Runs golangci-lint, in the pinned version, in every module
+	@scripts/lint
+
+.PHONY: fuzz
+fuzz: ## Runs every fuzz target for a short while (FUZZTIME: seconds for each)
+	@scripts/fuzz
+
+.PHONY: bench
+bench: ## Runs the benchmarks of the root module
+	GOWORK=off go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: tidy
+tidy: ## Tidies the go.mod of every module
+	@scripts/each go mod tidy
+
+.PHONY: tidy-check
+tidy-check:
+	@scripts/each go mod tidy -diff
+
+.PHONY: cover
+cover: ## Measures the coverage of the root module's packages by its own tests
+	GOWORK=off go test -coverpkg=./... -coverprofile=cover.out ./...
+	@go tool cover -func=cover.out | tail -n 1
