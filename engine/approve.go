@@ -156,7 +156,7 @@ func (s *Server) Refuse(ctx context.Context, req *AuthorizeRequest, err error) *
 	e := asError(err, "application")
 	ev := Event{Endpoint: atAuthorize}
 	if req != nil {
-		req.redirect(e)
+		_ = req.redirect(e) // changes e
 		ev.ClientID, ev.Scope = req.ClientID, req.Scope
 	}
 	return s.refused(ctx, ev, e)

@@ -134,12 +134,12 @@ func (x *rotation) lost(ctx context.Context, s *Server, t *model.Token) (*TokenR
 // written, so there is never a second live branch. Otherwise it is a replay.
 func (x *rotation) again(ctx context.Context, s *Server, t *model.Token) (*TokenResponse, *Error) {
 	if x.old.Seed == [32]byte{} {
-		return nil, x.replayed(ctx, s, t, "refresh_token_replayed")
+		return nil, x.replayed(ctx, s, t)
 	}
 	// The age is negative when the clock of the instance that spent it is ahead.
 	age := t.IssuedAt.Sub(x.old.SpentAt)
 	if s.cfg.RefreshTokenGrace < 0 || age >= s.cfg.RefreshTokenGrace {
-		return nil, x.replayed(ctx, s, t, "refresh_token_replayed")
+		return nil, x.replayed(ctx, s, t)
 	}
 	if !x.presented.hasSecret {
 		return nil, refreshUnknown("grace_not_computable")
@@ -154,10 +154,10 @@ func (x *rotation) again(ctx context.Context, s *Server, t *model.Token) (*Token
 	case err != nil:
 		return nil, asError(err, "get_refresh_token")
 	case !t.IssuedAt.Before(successor.AccessExpiresAt):
-		return nil, x.replayed(ctx, s, t, "refresh_token_replayed")
+		return nil, x.replayed(ctx, s, t)
 	case !successor.SpentAt.IsZero():
 		// Spent between the two reads: the seed that was read is history.
-		return nil, x.replayed(ctx, s, t, "refresh_token_replayed")
+		return nil, x.replayed(ctx, s, t)
 	case !successor.Scope.Equal(t.Scope):
 		return nil, refreshUnknown("grace_scope").because(fmt.Errorf("this request would get %q, the answer that is repeated has %q", t.Scope, successor.Scope))
 	case successor.Access != access.key.Digest:
@@ -174,6 +174,6 @@ func (x *rotation) again(ctx context.Context, s *Server, t *model.Token) (*Token
 	}, nil
 }
 
-func (x *rotation) replayed(ctx context.Context, s *Server, t *model.Token, reason string) *Error {
-	return s.revokeReplayed(ctx, t, model.GrantRefreshToken, refreshUnknown(reason))
+func (x *rotation) replayed(ctx context.Context, s *Server, t *model.Token) *Error {
+	return s.revokeReplayed(ctx, t, model.GrantRefreshToken, refreshUnknown("refresh_token_replayed"))
 }

@@ -137,7 +137,7 @@ func (s *Server) caught(ctx context.Context, endpoint string, err *error) {
 	if p == nil {
 		return
 	}
-	if p == http.ErrAbortHandler {
+	if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so, too
 		panic(p)
 	}
 	e := fault(fmt.Errorf("panic: %v\n%s", p, debug.Stack()), "panic")

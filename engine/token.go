@@ -224,6 +224,8 @@ func (s *Server) attributes(ctx context.Context, t *model.Token) *Error {
 
 // coreMembers are those of RFC 6749, section 5.1 and 5.2. The application's
 // attributes cannot take their place.
+//
+//nolint:gochecknoglobals // read only
 var coreMembers = [...]string{"access_token", "token_type", "expires_in", "refresh_token", "scope", "error", "error_description", "error_uri"}
 
 // secondsUntil is the lifetime as the wire has it: rounded up, and never 0,

@@ -2,6 +2,7 @@ package memstore_test
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"testing"
 	"time"
@@ -36,7 +37,7 @@ func TestAddClientValidatesCopiesAndReplaces(t *testing.T) {
 		t.Error("a client that was handed out changed")
 	}
 	s.RemoveClient("web")
-	if _, err := s.GetClient(ctx, "web"); err != model.ErrNotFound {
+	if _, err := s.GetClient(ctx, "web"); !errors.Is(err, model.ErrNotFound) {
 		t.Errorf("got %v after RemoveClient", err)
 	}
 }

@@ -12,6 +12,8 @@ const maxRedirectURI = 2000
 
 // responseParameters are those that the authorization endpoint adds itself; a
 // redirect URI that has one already would answer in its place.
+//
+//nolint:gochecknoglobals // read only
 var responseParameters = [...]string{"code", "state", "iss", "error", "error_description", "error_uri"}
 
 // ValidateRedirectURI says whether a redirect URI may be registered (RFC 6749,
