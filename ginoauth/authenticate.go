@@ -20,7 +20,7 @@ func (s *Server) Authenticate(scopes ...string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		t, err := s.engine.Authenticate(c.Request, scopes...)
 		if err != nil {
-			s.fail(c, err, s.writeJSON)
+			s.fail(c, err, nil)
 			return
 		}
 		s.engine.SetHeaders(c.Writer.Header(), t, scopes...)
@@ -33,7 +33,7 @@ func (s *Server) Authenticate(scopes ...string) gin.HandlerFunc {
 func (s *Server) RequireUser() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if err := s.engine.RequireUser(c.Request.Context(), TokenFrom(c)); err != nil {
-			s.fail(c, err, s.writeJSON)
+			s.fail(c, err, nil)
 		}
 	}
 }

@@ -41,7 +41,7 @@ func (s *Server) Authorize() gin.HandlerFunc {
 func (s *Server) authorizeGet(c *gin.Context) {
 	req, err := s.engine.AuthorizeRequest(c.Request)
 	if err != nil {
-		s.fail(c, err, s.writeErrorPage)
+		s.fail(c, err, &ErrorPage{})
 		return
 	}
 	user, ok := s.user(c, req)
@@ -62,7 +62,7 @@ func (s *Server) authorizeGet(c *gin.Context) {
 	}
 	form, err := s.engine.Seal(req, user)
 	if err != nil {
-		s.fail(c, s.engine.Refuse(c.Request.Context(), req, err), s.writeErrorPage)
+		s.fail(c, s.engine.Refuse(c.Request.Context(), req, err), &ErrorPage{})
 		return
 	}
 	s.askConsent(c, req, user, form)
@@ -82,7 +82,7 @@ func (s *Server) authorizePost(c *gin.Context) {
 	}
 	req, err := s.engine.AuthorizeRequest(c.Request)
 	if err != nil {
-		s.fail(c, err, s.writeErrorPage)
+		s.fail(c, err, &ErrorPage{})
 		return
 	}
 	s.redirect(c, "?"+req.Query())
@@ -114,12 +114,12 @@ func (s *Server) decide(c *gin.Context) {
 	form := c.Request.PostForm
 	req, err := s.engine.Open(c.Request.Context(), form.Get(formField), user)
 	if err != nil {
-		s.fail(c, err, s.writeErrorPage)
+		s.fail(c, err, &ErrorPage{})
 		return
 	}
 	// Anything but an explicit yes is a no.
 	if d := form[decisionField]; len(d) != 1 || d[0] != allow {
-		s.fail(c, s.engine.Deny(c.Request.Context(), req, user), s.writeErrorPage)
+		s.fail(c, s.engine.Deny(c.Request.Context(), req, user), &ErrorPage{})
 		return
 	}
 	s.approve(c, req, user)
@@ -128,7 +128,7 @@ func (s *Server) decide(c *gin.Context) {
 func (s *Server) approve(c *gin.Context, req *engine.AuthorizeRequest, user *model.User) {
 	res, err := s.engine.Approve(c.Request.Context(), req, user, req.Scope)
 	if err != nil {
-		s.fail(c, err, s.writeErrorPage)
+		s.fail(c, err, &ErrorPage{})
 		return
 	}
 	s.engine.WriteAuthorize(c.Writer, c.Request, res)
@@ -136,7 +136,7 @@ func (s *Server) approve(c *gin.Context, req *engine.AuthorizeRequest, user *mod
 
 // refuse reports and shows an error that only the browser's user can be told.
 func (s *Server) refuse(c *gin.Context, e *engine.Error) {
-	s.fail(c, s.engine.Refuse(c.Request.Context(), nil, e), s.writeErrorPage)
+	s.fail(c, s.engine.Refuse(c.Request.Context(), nil, e), &ErrorPage{})
 }
 
 // user asks the application who is signed in. False: the answer is written. A
@@ -154,7 +154,7 @@ func (s *Server) user(c *gin.Context, req *engine.AuthorizeRequest) (*model.User
 	case err == nil:
 		return user, true
 	}
-	s.fail(c, s.engine.Refuse(c.Request.Context(), req, err), s.writeErrorPage)
+	s.fail(c, s.engine.Refuse(c.Request.Context(), req, err), &ErrorPage{})
 	return nil, false
 }
 
@@ -166,11 +166,9 @@ func (s *Server) notSignedIn(c *gin.Context, req *engine.AuthorizeRequest) {
 		Description: "The login page sent the browser back, but nobody is signed in.",
 	}
 	s.engine.Refuse(c.Request.Context(), nil, e)
-	s.fail(c, e, func(c *gin.Context, e *engine.Error) {
-		s.writePage(c, e, &ErrorPage{
-			Hint:  "For the developer: the authenticate handler found no user. Does it read the session and the key that the login writes? Did the browser keep the session cookie (a Secure cookie needs https or localhost; a SameSite=Strict cookie is not sent here)?",
-			Retry: "?" + req.Query(), RetryLabel: "Sign in again",
-		})
+	s.fail(c, e, &ErrorPage{
+		Hint:  "For the developer: the authenticate handler found no user. Does it read the session and the key that the login writes? Did the browser keep the session cookie (a Secure cookie needs https or localhost; a SameSite=Strict cookie is not sent here)?",
+		Retry: "?" + req.Query(), RetryLabel: "Sign in again",
 	})
 }
 

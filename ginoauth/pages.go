@@ -49,7 +49,7 @@ type ConsentPage struct {
 type ErrorPage struct {
 	// Code and Description are those of the error.
 	Code, Description string
-	// Hint is a sentence for the developer, if any.
+	// Hint says what to do about it, if Retry does not.
 	Hint string
 	// Retry is where to try again, if that can help, and RetryLabel what it says.
 	Retry, RetryLabel string
@@ -63,7 +63,7 @@ type pages struct {
 	policy    string
 }
 
-func newPages(opts Options) (*pages, error) {
+func newPages(opts *Options) (*pages, error) {
 	css := opts.CSS
 	if css == "" {
 		b, err := pageFiles.ReadFile("pages/style.css")
@@ -75,19 +75,14 @@ func newPages(opts Options) (*pages, error) {
 	if strings.Contains(strings.ToLower(css), "</style") {
 		return nil, errors.New("ginoauth: Options.CSS must not contain </style")
 	}
+	// Browsers do this to a page before they take the hash of its style.
+	css = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(css)
 	t, err := template.ParseFS(pageFiles, "pages/*.html")
+	if err == nil && opts.Templates != nil {
+		t, err = overlay(t, opts.Templates)
+	}
 	if err != nil {
 		return nil, err
-	}
-	for _, name := range [...]string{"consent.html", "error.html"} {
-		if opts.Templates == nil || opts.Templates.Lookup(name) == nil {
-			continue
-		}
-		// Templates of the application may use others of its set, so they come all.
-		if t, err = merge(t, opts.Templates); err != nil {
-			return nil, fmt.Errorf("ginoauth: Options.Templates: %w", err)
-		}
-		break
 	}
 	sum := sha256.Sum256([]byte(css))
 	return &pages{
@@ -99,20 +94,25 @@ func newPages(opts Options) (*pages, error) {
 	}, nil
 }
 
-func merge(base, own *template.Template) (*template.Template, error) {
-	own, err := own.Clone()
-	if err != nil {
-		return nil, err
+// overlay returns the application's templates, with ours for the pages that they
+// lack. Theirs is the set that is kept, since their functions belong to it.
+func overlay(ours, theirs *template.Template) (*template.Template, error) {
+	if theirs.Lookup("consent.html") == nil && theirs.Lookup("error.html") == nil {
+		return nil, errors.New(`ginoauth: Options.Templates has neither "consent.html" nor "error.html": name a template like that`)
 	}
-	for _, t := range own.Templates() {
-		if t.Tree == nil {
+	set, err := theirs.Clone()
+	if err != nil {
+		return nil, fmt.Errorf("ginoauth: Options.Templates: %w", err)
+	}
+	for _, t := range ours.Templates() {
+		if set.Lookup(t.Name()) != nil {
 			continue
 		}
-		if _, err := base.AddParseTree(t.Name(), t.Tree); err != nil {
-			return nil, err
+		if _, err := set.AddParseTree(t.Name(), t.Tree); err != nil {
+			return nil, fmt.Errorf("ginoauth: Options.Templates: %w", err)
 		}
 	}
-	return base, nil
+	return set, nil
 }
 
 // askConsent shows the consent page.
@@ -174,17 +174,18 @@ func (p *ConsentPage) LifetimeText() string {
 }
 
 // writeErrorPage shows an error that cannot go to the client.
-func (s *Server) writeErrorPage(c *gin.Context, e *engine.Error) {
-	page := &ErrorPage{}
+func (s *Server) writeErrorPage(c *gin.Context, e *engine.Error, page *ErrorPage) {
 	if e.Reason == engine.ReasonStalePage {
 		if req := s.afresh(c); req != nil {
 			page.Retry, page.RetryLabel = "?"+req.Query(), "Start again"
 		}
 	}
-	s.writePage(c, e, page)
-}
-
-func (s *Server) writePage(c *gin.Context, e *engine.Error, page *ErrorPage) {
+	if page.Hint == "" && page.Retry == "" {
+		page.Hint = "Nothing was shared. The application that sent you here may have to be set up differently. The reason is in the log of this server."
+		if e.HTTPStatus() >= http.StatusInternalServerError {
+			page.Hint = "Nothing was shared. The reason lies with this server: please try again later."
+		}
+	}
 	engine.SetErrorHeaders(c.Writer.Header(), e)
 	s.pages.headers(c.Writer.Header(), "no-referrer")
 	page.Code, page.Description, page.CSS = e.Code, e.SafeDescription(), s.pages.css
@@ -197,7 +198,7 @@ func (s *Server) render(c *gin.Context, status int, name string, data any) {
 	var b bytes.Buffer
 	if err := s.pages.templates.ExecuteTemplate(&b, name, data); err != nil {
 		e := s.engine.Refuse(c.Request.Context(), nil, fmt.Errorf("ginoauth: template %s: %w", name, err))
-		s.fail(c, e, s.writeJSON)
+		s.fail(c, e, nil)
 		return
 	}
 	c.Data(status, "text/html; charset=utf-8", b.Bytes())

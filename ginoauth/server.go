@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -28,9 +29,10 @@ type Options struct {
 
 	// Consent replaces the consent page by the application's own.
 	Consent func(*gin.Context, *ConsentPage)
-	// OnError renders errors in place of JSON and the error page. Status is
-	// err.HTTPStatus(); the headers are set. Errors that go to the client by a
-	// redirect do not come here.
+	// OnError renders errors in place of JSON and the error page. Status and
+	// headers are set before; on the authorization endpoint they are those of a
+	// page, with a Content-Security-Policy that allows only the style Options.CSS.
+	// Errors that go to the client by a redirect do not come here.
 	OnError func(c *gin.Context, err *engine.Error)
 
 	// Templates replaces the look of the pages: "consent.html" gets a
@@ -56,23 +58,27 @@ type Server struct {
 // come in one error, each with its fix.
 func New(cfg engine.Config, opts Options) (*Server, error) {
 	srv, err := engine.New(cfg)
-	if err != nil {
-		return nil, errors.Join(err, opts.validate())
+	pages, problems := opts.check()
+	if err := errors.Join(err, problems); err != nil {
+		return nil, err
 	}
-	return Wrap(srv, opts)
+	return wrap(srv, opts, pages)
 }
 
 // Wrap is [New] for an engine that the application made itself.
 func Wrap(srv *engine.Server, opts Options) (*Server, error) {
-	if err := opts.validate(); err != nil {
-		return nil, err
+	pages, err := opts.check()
+	if srv == nil {
+		err = errors.Join(errors.New("ginoauth: Wrap needs an engine: make it with engine.New, or use ginoauth.New"), err)
 	}
-	cfg := srv.Config()
-	pages, err := newPages(opts)
 	if err != nil {
 		return nil, err
 	}
-	endpoint, err := url.Parse(cfg.Endpoints.Authorization)
+	return wrap(srv, opts, pages)
+}
+
+func wrap(srv *engine.Server, opts Options, pages *pages) (*Server, error) {
+	endpoint, err := url.Parse(srv.Config().Endpoints.Authorization)
 	if err != nil {
 		return nil, fmt.Errorf("ginoauth: Endpoints.Authorization: %w", err)
 	}
@@ -84,15 +90,21 @@ func Wrap(srv *engine.Server, opts Options) (*Server, error) {
 	return &Server{engine: srv, opts: opts, pages: pages, origin: origin, authorizePath: endpoint.Path}, nil
 }
 
-func (o *Options) validate() error {
-	var errs []error
+// check returns everything that is wrong with the options, or the pages that
+// they make.
+func (o *Options) check() (*pages, error) {
+	pages, err := newPages(o)
+	errs := []error{err}
 	if o.AuthenticateHandler != nil && o.LoginURL == "" {
 		errs = append(errs, errors.New(`ginoauth: Options.LoginURL is missing: set the path of the login page, such as "/login"`))
 	}
 	if o.AuthenticateHandler == nil && o.LoginURL != "" {
 		errs = append(errs, errors.New(`ginoauth: Options.AuthenticateHandler is missing: set ginoauth.SessionUser("user_id") or a function that returns who is signed in`))
 	}
-	return errors.Join(errs...)
+	if u, err := url.Parse(o.LoginURL); err != nil || u.Opaque != "" || u.Scheme != "" && u.Scheme != "https" && u.Scheme != "http" || strings.Contains(o.LoginURL, "#") {
+		errs = append(errs, fmt.Errorf("ginoauth: Options.LoginURL %q is not a path or an https URL without fragment", o.LoginURL))
+	}
+	return pages, errors.Join(errs...)
 }
 
 // Engine returns the protocol engine under the handlers.
@@ -117,8 +129,8 @@ func pathOf(endpoint string) string {
 }
 
 // fail answers with an error: by a redirect to the client if it may be one, by
-// the application's OnError, or by the given writer.
-func (s *Server) fail(c *gin.Context, err error, write func(*gin.Context, *engine.Error)) {
+// the application's OnError, on the page if one is given, or else as JSON.
+func (s *Server) fail(c *gin.Context, err error, page *ErrorPage) {
 	e := engine.AsError(err)
 	c.Abort()
 	// What stands in c.Errors is printed by loggers: the cause is not for them.
@@ -130,13 +142,15 @@ func (s *Server) fail(c *gin.Context, err error, write func(*gin.Context, *engin
 	case e.RedirectURI != "":
 		s.engine.WriteError(c.Writer, c.Request, e)
 	case s.opts.OnError != nil:
+		if page != nil {
+			s.pages.headers(c.Writer.Header(), "no-referrer")
+		}
 		engine.SetErrorHeaders(c.Writer.Header(), e)
+		c.Status(e.HTTPStatus()) // should OnError only log, this is no success
 		s.opts.OnError(c, e)
+	case page != nil:
+		s.writeErrorPage(c, e, page)
 	default:
-		write(c, e)
+		s.engine.WriteError(c.Writer, c.Request, e)
 	}
-}
-
-func (s *Server) writeJSON(c *gin.Context, e *engine.Error) {
-	s.engine.WriteError(c.Writer, c.Request, e)
 }

@@ -15,7 +15,7 @@ func (s *Server) Token() gin.HandlerFunc {
 		c.Abort()
 		res, err := s.engine.Token(c.Request)
 		if err != nil {
-			s.fail(c, err, s.writeJSON)
+			s.fail(c, err, nil)
 			return
 		}
 		s.engine.WriteToken(c.Writer, c.Request, res)
@@ -28,7 +28,7 @@ func (s *Server) Metadata() gin.HandlerFunc {
 		c.Abort()
 		if c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead {
 			e := &engine.Error{Code: engine.CodeInvalidRequest, Description: "The method must be GET.", Status: http.StatusMethodNotAllowed, Reason: "method", Header: http.Header{"Allow": {"GET, HEAD"}}}
-			s.fail(c, e, s.writeJSON)
+			s.fail(c, e, nil)
 			return
 		}
 		s.engine.WriteMetadata(c.Writer, c.Request)
