@@ -78,6 +78,10 @@ func (s *sessionStore) Save(r *http.Request, w http.ResponseWriter, session *gse
 			return errSessionEnded
 		}
 	}
+	if session.IsNew { // GORM's store would go by the request's cookie
+		r = r.Clone(r.Context())
+		r.Header.Del("Cookie")
+	}
 	return s.Store.Save(r, w, session)
 }
 

@@ -132,7 +132,7 @@ func userID(key string, v any) (string, error) {
 // gin-contrib/sessions only logs. The store answers from what it remembers of
 // this request.
 func loadError(c *gin.Context, session *gsessions.Session) error {
-	if _, err := c.Request.Cookie(session.Name()); err != nil || !session.IsNew {
+	if _, err := c.Request.Cookie(session.Name()); err != nil {
 		return nil
 	}
 	_, err := session.Store().Get(c.Request, session.Name())

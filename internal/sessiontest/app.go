@@ -33,7 +33,10 @@ type app struct {
 	slow, goOn chan struct{} // a request to /slow has read its session; may go on
 }
 
+// start is between two milliseconds, wholeMillisecond away from one.
 var start = time.Date(2026, 1, 2, 3, 4, 5, 678_900_000, time.UTC)
+
+const wholeMillisecond = 100 * time.Microsecond
 
 func (a *app) clock() time.Time                            { return start.Add(time.Duration(a.now.Load())) }
 func (a *app) advance(d time.Duration)                     { a.now.Add(int64(d)) }
@@ -93,6 +96,21 @@ func newApp(t *testing.T, store sessions.Store, change func(*ginoauth.SessionOpt
 		s.Set("note", "new")
 		answer(c, s.Save())
 	})
+	a.POST("/welcome", func(c *gin.Context) { // signs in and keeps something in one request
+		s := sessions.Default(c)
+		s.Get("note")
+		if err := a.sessions.SignIn(c, c.Query("user")); err != nil {
+			answer(c, err)
+			return
+		}
+		s.Set("note", "welcome")
+		answer(c, s.Save())
+	})
+	a.GET("/late", func(c *gin.Context) {
+		c.String(http.StatusOK, "begun")
+		_, err := a.sessions.User(c)
+		_ = c.Error(errors.Join(errors.New("User:"), err))
+	})
 	a.POST("/late", func(c *gin.Context) {
 		c.String(http.StatusOK, "begun")
 		c.Writer.Flush()
@@ -109,7 +127,13 @@ func newApp(t *testing.T, store sessions.Store, change func(*ginoauth.SessionOpt
 	return a
 }
 
-func (a *app) signIn(c *gin.Context) { answer(c, a.sessions.SignIn(c, c.Query("user"))) }
+func (a *app) signIn(c *gin.Context) {
+	err := a.sessions.SignIn(c, c.Query("user"))
+	if user, userErr := a.sessions.User(c); err != nil && userErr == nil && user.ID == c.Query("user") {
+		err = ginoauth.ErrNoUser // not signed in, and yet there: no test expects that
+	}
+	answer(c, err)
+}
 
 func (a *app) me(c *gin.Context) {
 	user, err := a.sessions.User(c)

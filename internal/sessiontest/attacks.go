@@ -224,3 +224,22 @@ func testSlowRequest(t *testing.T, s Subject) {
 	nobody(t, slow)
 	nobody(t, kept)
 }
+
+// The same while User itself is at work.
+func testSignOutInUser(t *testing.T, s Subject) {
+	if !s.Server {
+		return
+	}
+	a := newApp(t, s.store(t), nil)
+	alice := a.browser()
+	alice.signIn(t, "alice")
+	other := alice.copy()
+	kept := alice.copy()
+	a.advance(30 * time.Minute)
+	a.load(func(*model.User) (time.Time, error) {
+		other.post("/out")
+		return time.Time{}, nil
+	})
+	nobody(t, alice)
+	nobody(t, kept)
+}

@@ -78,6 +78,38 @@ func testCookie(t *testing.T, s Subject) {
 	}
 }
 
+// testMaxAge: never 0, which deletes on some stores.
+func testMaxAge(t *testing.T, s Subject) {
+	for _, c := range []struct {
+		idle, absolute time.Duration
+		want           int
+	}{
+		{0, 0, 12 * 3600},
+		{time.Millisecond, 0, 1},
+		{1500 * time.Millisecond, 0, 2},
+		{time.Hour, 90 * time.Second, 90},
+		{0, time.Hour, 3600},
+		{30 * 24 * time.Hour, 0, 7 * 24 * 3600},
+	} {
+		a := newApp(t, s.store(t), func(o *ginoauth.SessionOptions) { o.Idle, o.Absolute = c.idle, c.absolute })
+		cookies := a.browser().post("/in?user=alice").Result().Cookies()
+		require.Len(t, cookies, 1)
+		assert.Equal(t, c.want, cookies[0].MaxAge)
+	}
+}
+
+func testWelcome(t *testing.T, s Subject) {
+	a := newApp(t, s.store(t), nil)
+	b := a.browser()
+	ok(t, b.post("/set?note=before"))
+	w := b.post("/welcome?user=alice")
+	ok(t, w)
+	assert.Len(t, w.Result().Cookies(), 1)
+	signedIn(t, b, "alice")
+	text, _ := note(t, b)
+	assert.Equal(t, "welcome", text)
+}
+
 func testAnonymous(t *testing.T, s Subject) {
 	a := newApp(t, s.store(t), nil)
 	b := a.browser()
@@ -90,10 +122,11 @@ func testAnonymous(t *testing.T, s Subject) {
 
 func testIdle(t *testing.T, s Subject) {
 	a := newApp(t, s.store(t), nil)
+	a.advance(wholeMillisecond)
 	b := a.browser()
 	b.signIn(t, "alice")
 	kept := b.copy()
-	for range 4 {
+	for range 2 {
 		a.advance(50 * time.Minute)
 		signedIn(t, b, "alice")
 	}
@@ -110,6 +143,7 @@ func testIdle(t *testing.T, s Subject) {
 
 func testAbsolute(t *testing.T, s Subject) {
 	a := newApp(t, s.store(t), nil)
+	a.advance(wholeMillisecond)
 	b := a.browser()
 	b.signIn(t, "alice")
 	for range 9 {
@@ -184,6 +218,12 @@ func testLate(t *testing.T, s Subject) {
 	require.Len(t, errs, 1)
 	assert.Contains(t, errs[0], "response has begun")
 	nobody(t, b)
+
+	b.signIn(t, "alice")
+	a.advance(30 * time.Minute)
+	b.get("/late")
+	assert.Equal(t, []string{"User:"}, errs, "too late to write is no reason to fail")
+	signedIn(t, b, "alice")
 }
 
 // Middleware for tracing puts another request into the context, before or after
