@@ -46,12 +46,12 @@ func ExampleSessionUser() {
 	})
 
 	w := httptest.NewRecorder()
-	r.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	r.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	fmt.Println(w.Code, w.Body)
 
 	w = httptest.NewRecorder()
-	r.ServeHTTP(w, httptest.NewRequest("POST", "/login", nil))
-	again := httptest.NewRequest("GET", "/", nil)
+	r.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/login", nil))
+	again := httptest.NewRequest(http.MethodGet, "/", nil)
 	again.AddCookie(w.Result().Cookies()[0])
 	w = httptest.NewRecorder()
 	r.ServeHTTP(w, again)
@@ -118,7 +118,7 @@ func ExampleNewSessions() {
 		c.Redirect(http.StatusSeeOther, "/")
 	})
 
-	form := httptest.NewRequest("POST", "/login", strings.NewReader("password=wonderland"))
+	form := httptest.NewRequest(http.MethodPost, "/login", strings.NewReader("password=wonderland"))
 	form.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	w := httptest.NewRecorder()
 	r.ServeHTTP(w, form)
@@ -203,7 +203,7 @@ func ExampleOptions_authenticateHandler() {
 	payload := "u1.3f9c." + strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10)
 	for _, value := range []string{payload + "." + sign(payload), payload + ".x"} {
 		c, _ := gin.CreateTestContext(httptest.NewRecorder())
-		c.Request = httptest.NewRequest("GET", "/oauth/authorize", nil)
+		c.Request = httptest.NewRequest(http.MethodGet, "/oauth/authorize", nil)
 		c.Request.AddCookie(&http.Cookie{Name: "__Host-login", Value: value})
 		user, err := opts.AuthenticateHandler(c)
 		if err != nil {

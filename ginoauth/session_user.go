@@ -132,7 +132,7 @@ func userID(key string, v any) (string, error) {
 // gin-contrib/sessions only logs. The store answers from what it remembers of
 // this request.
 func loadError(c *gin.Context, session *gsessions.Session) error {
-	if _, err := c.Request.Cookie(session.Name()); err != nil {
+	if len(c.Request.CookiesNamed(session.Name())) == 0 {
 		return nil
 	}
 	_, err := session.Store().Get(c.Request, session.Name())

@@ -81,7 +81,7 @@ func NewSessions(store sessions.Store, o SessionOptions) (*Sessions, error) {
 	}
 	if strings.HasPrefix(strings.ToLower(o.Name), "__") {
 		problem("SessionOptions.Name %q has a prefix: leave it out, an https issuer adds __Host-", o.Name)
-	} else if (&http.Cookie{Name: o.Name, Value: "x"}).Valid() != nil {
+	} else if c, err := http.ParseCookie(o.Name + "=x"); err != nil || len(c) != 1 || c[0].Name != o.Name {
 		problem("SessionOptions.Name %q is not a cookie's name: use letters, digits, - and _", o.Name)
 	}
 	if o.Idle < 0 || o.Absolute < 0 {

@@ -82,6 +82,8 @@ func TestNewSessionsProblems(t *testing.T) {
 		"issuer without host": {good, ginoauth.SessionOptions{Issuer: "localhost:8080"}, "Issuer"},
 		"prefix":              {good, ginoauth.SessionOptions{Issuer: issuer, Name: "__Host-app"}, "prefix"},
 		"bad cookie name":     {good, ginoauth.SessionOptions{Issuer: issuer, Name: "my app"}, "Name"},
+		"list for a name":     {good, ginoauth.SessionOptions{Issuer: issuer, Name: "a; b"}, "Name"},
+		"value in a name":     {good, ginoauth.SessionOptions{Issuer: issuer, Name: "a=b"}, "Name"},
 		"negative":            {good, ginoauth.SessionOptions{Issuer: issuer, Idle: -time.Hour}, "negative"},
 	} {
 		s, err := ginoauth.NewSessions(c.store, c.o)
@@ -125,10 +127,10 @@ func TestSessionStoreErrors(t *testing.T) {
 		want int
 	}{
 		{fmt.Errorf("open /tmp/session_X: %w", fs.ErrNotExist), 401},
-		{fmt.Errorf("memcache: cache miss"), 401},
-		{fmt.Errorf("gob: name not registered for interface: \"main.Profile\""), 401},
+		{errors.New("memcache: cache miss"), 401},
+		{errors.New("gob: name not registered for interface: \"main.Profile\""), 401},
 		{sessiontest.ErrDown, 500},
-		{fmt.Errorf("EOF"), 500},
+		{errors.New("EOF"), 500},
 	} {
 		store := &brokenStore{Store: cookie.NewStore(sessionKey), err: c.err}
 		s, err := ginoauth.NewSessions(store, ginoauth.SessionOptions{Issuer: "http://localhost"})
@@ -197,7 +199,7 @@ func status(c *gin.Context, handler func(*gin.Context) (*model.User, error)) {
 }
 
 func get(r *gin.Engine, path, cookie string) *httptest.ResponseRecorder {
-	req := httptest.NewRequest("GET", path, nil)
+	req := httptest.NewRequest(http.MethodGet, path, nil)
 	if cookie != "" {
 		req.Header.Set("Cookie", cookie)
 	}

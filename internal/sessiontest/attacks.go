@@ -2,6 +2,7 @@ package sessiontest
 
 import (
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -151,7 +152,7 @@ func testUnusableCookies(t *testing.T, s Subject) {
 	}
 	// Two cookies of the name, as a sibling domain can plant where the name has no
 	// prefix: whichever is read, nothing breaks.
-	r := httptest.NewRequest("GET", "/me", nil)
+	r := httptest.NewRequest(http.MethodGet, "/me", nil)
 	r.Header.Set("Cookie", cookieName+"=x; "+cookieName+"="+good)
 	w := httptest.NewRecorder()
 	a.ServeHTTP(w, r)
@@ -181,7 +182,7 @@ func testOlderRelease(t *testing.T, s Subject) {
 			answer(c, session.Save())
 		})
 		w := httptest.NewRecorder()
-		older.ServeHTTP(w, httptest.NewRequest("POST", "/", nil))
+		older.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", nil))
 		ok(t, w)
 		b := a.browser()
 		require.Len(t, w.Result().Cookies(), 1, name)
