@@ -53,14 +53,16 @@ func (s *Server) approve(ctx context.Context, req *AuthorizeRequest, user *model
 	if e := s.stillValid(ctx, client, req); e != nil {
 		return nil, e
 	}
-	if scope == "" || !req.Scope.Covers(scope) {
+	// What the application read from its page may not be in normal form.
+	approved, err := model.ParseScope(string(scope))
+	if err != nil || approved == "" || !req.Scope.Covers(approved) {
 		return nil, req.redirect(refuse(CodeInvalidScope, "scope_approved", "The approved scope is not what was asked for.").
 			because(fmt.Errorf("asked for %q, approved %q", req.Scope, scope)))
 	}
 	if e := s.checkUser(ctx, user.ID, CodeAccessDenied); e != nil {
 		return nil, req.redirect(e)
 	}
-	granted, e := s.policyScope(ctx, ScopeRequest{Client: client, UserID: user.ID, GrantType: model.GrantAuthorizationCode, Scope: scope})
+	granted, e := s.policyScope(ctx, ScopeRequest{Client: client, UserID: user.ID, GrantType: model.GrantAuthorizationCode, Scope: approved})
 	if e != nil {
 		return nil, req.redirect(e)
 	}
