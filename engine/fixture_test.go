@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -332,3 +333,20 @@ func rs(authorization string) *http.Request {
 func (f *fixture) works(access string) bool {
 	return f.resource(rs("Bearer "+access)).Code == http.StatusOK
 }
+
+// write writes an approval as the answer to r.
+func (f *fixture) write(r *http.Request, res *engine.AuthorizeResponse) answer {
+	w := httptest.NewRecorder()
+	f.srv.WriteAuthorize(w, r, res)
+	return answer{w}
+}
+
+// writeError writes an error as the answer to r.
+func (f *fixture) writeError(r *http.Request, err error) answer {
+	w := httptest.NewRecorder()
+	f.srv.WriteError(w, r, err)
+	return answer{w}
+}
+
+// challengeBytes is the challenge as it is stored.
+func challengeBytes() [32]byte { return sha256.Sum256([]byte(verifier)) }
