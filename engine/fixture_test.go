@@ -3,6 +3,7 @@ package engine_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -347,6 +348,9 @@ func (f *fixture) writeError(r *http.Request, err error) answer {
 	f.srv.WriteError(w, r, err)
 	return answer{w}
 }
+
+// base64URL encodes as codes, tokens and challenges are.
+func base64URL(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 // challengeBytes is the challenge as it is stored.
 func challengeBytes() [32]byte { return sha256.Sum256([]byte(verifier)) }
