@@ -15,6 +15,10 @@ import (
 // errSessionEnded refuses to save a session whose record is gone.
 var errSessionEnded = errors.New("ginoauth: the session was ended by another request meanwhile")
 
+// begunKey marks, in the values of a session, that the request began it. It is
+// never stored.
+type begunKey struct{}
+
 // sessionStore stands between gin-contrib/sessions and a session store and takes
 // out what is dangerous in them:
 //
@@ -69,7 +73,12 @@ func (s *sessionStore) Save(r *http.Request, w http.ResponseWriter, session *gse
 	if options.MaxAge < 0 {
 		return s.remove(r, w, session)
 	}
-	if session.ID != "" && !session.IsNew {
+	// What this request began is not read again from its cookie, which is another
+	// session's. (GORM's store would.)
+	_, begun := session.Values[begunKey{}]
+	delete(session.Values, begunKey{})
+	begun = begun || session.IsNew
+	if session.ID != "" && !begun {
 		now, err := s.New(r, session.Name())
 		if err != nil {
 			return err
@@ -78,11 +87,20 @@ func (s *sessionStore) Save(r *http.Request, w http.ResponseWriter, session *gse
 			return errSessionEnded
 		}
 	}
-	if session.IsNew { // GORM's store would go by the request's cookie
+	if begun {
 		r = r.Clone(r.Context())
 		r.Header.Del("Cookie")
 	}
-	return s.Store.Save(r, w, session)
+	if err := s.Store.Save(r, w, session); err != nil {
+		return err
+	}
+	// A second Save is of a record that is there. (PostgreSQL's store would insert
+	// another.)
+	session.IsNew = false
+	if begun {
+		session.Values[begunKey{}] = true
+	}
+	return nil
 }
 
 // remove deletes the record and the cookie. What the handler puts into the

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,8 +36,8 @@ func TestSessions(t *testing.T) {
 		"memstore": {Server: true, New: func(_ *testing.T, keys ...[]byte) (sessions.Store, func()) {
 			return sessiontest.Failing(sessionmemstore.NewStore(keys...))
 		}},
-		"id from the request's cookie": {Server: true, New: func(_ *testing.T, keys ...[]byte) (sessions.Store, func()) {
-			return stubbornStore{sessionmemstore.NewStore(keys...)}, nil
+		"stubborn": {Server: true, New: func(_ *testing.T, keys ...[]byte) (sessions.Store, func()) {
+			return stubbornStore{sessionmemstore.NewStore(keys...), new(sync.Map)}, nil
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -47,8 +48,11 @@ func TestSessions(t *testing.T) {
 }
 
 // stubbornStore keeps to the id that the request's cookie has, as the GORM store
-// does.
-type stubbornStore struct{ sessions.Store }
+// does, and to the first of two inserts, as the PostgreSQL store does.
+type stubbornStore struct {
+	sessions.Store
+	inserted *sync.Map
+}
 
 func (s stubbornStore) Get(r *http.Request, name string) (*gsessions.Session, error) {
 	return gsessions.GetRegistry(r).Get(s, name)
@@ -58,7 +62,12 @@ func (s stubbornStore) Save(r *http.Request, w http.ResponseWriter, session *gse
 	if old, err := s.New(r, session.Name()); err == nil && session.ID == "" {
 		session.ID = old.ID
 	}
-	return s.Store.Save(r, w, session)
+	if _, again := s.inserted.Load(session.ID); again && session.IsNew {
+		return nil
+	}
+	err := s.Store.Save(r, w, session)
+	s.inserted.Store(session.ID, true)
+	return err
 }
 
 func TestNewSessionsProblems(t *testing.T) {
