@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gin-oauth/gin-oauth-server/engine"
+	"github.com/gin-oauth/gin-oauth-server/memstore"
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
 
@@ -97,19 +98,9 @@ type fixture struct {
 func newFixture(t *testing.T, options ...func(*engine.Config)) *fixture {
 	t.Helper()
 	f := &fixture{store: newSpyStore(t), clock: &clock{now: fixtureStart}, logs: &syncBuffer{}, user: alice()}
-	cfg := engine.Config{
-		Model:  f.store,
-		Issuer: issuer,
-		Scopes: []engine.ScopeInfo{
-			{Name: "read", Title: "Read your notes"},
-			{Name: "write", Title: "Write notes"},
-			{Name: "admin", Title: "Administer"},
-		},
-		DefaultScope: "read",
-		Keys:         [][]byte{bytes.Repeat([]byte{7}, 32)},
-		Clock:        f.clock.Now,
-		Logger:       slog.New(slog.NewTextHandler(f.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	}
+	cfg := quietConfig()
+	cfg.Model, cfg.Clock = f.store, f.clock.Now
+	cfg.Logger = slog.New(slog.NewTextHandler(f.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	for _, option := range options {
 		option(&cfg)
 	}
@@ -354,3 +345,26 @@ func base64URL(b []byte) string { return base64.RawURLEncoding.EncodeToString(b)
 
 // challengeBytes is the challenge as it is stored.
 func challengeBytes() [32]byte { return sha256.Sum256([]byte(verifier)) }
+
+// quietConfig is the fixture's configuration over a store of its own, for fuzz
+// targets: nothing is recorded.
+func quietConfig() engine.Config {
+	store := memstore.New()
+	for _, c := range fixtureClients() {
+		if err := store.AddClient(c); err != nil {
+			panic(err)
+		}
+	}
+	return engine.Config{
+		Model: store, Issuer: issuer, Scopes: fixtureScopes(), DefaultScope: "read",
+		Keys: [][]byte{bytes.Repeat([]byte{7}, 32)}, Logger: slog.New(slog.DiscardHandler),
+	}
+}
+
+func fixtureScopes() []engine.ScopeInfo {
+	return []engine.ScopeInfo{
+		{Name: "read", Title: "Read your notes"},
+		{Name: "write", Title: "Write notes"},
+		{Name: "admin", Title: "Administer"},
+	}
+}
