@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -150,11 +151,15 @@ func (r *recorder) record(_ context.Context, e engine.Event) {
 	r.list = append(r.list, e)
 }
 
-func (r *recorder) count(of engine.EventType) int {
+func (r *recorder) all() []engine.Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return slices.Clone(r.list)
+}
+
+func (r *recorder) count(of engine.EventType) int {
 	n := 0
-	for _, e := range r.list {
+	for _, e := range r.all() {
 		if e.Type == of {
 			n++
 		}
