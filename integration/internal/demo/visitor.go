@@ -1,0 +1,137 @@
+package demo
+
+import (
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/html"
+)
+
+// A Visitor is a user with a browser: a cookie jar, forms that are filled in and sent back with their hidden fields, and
+// redirects that are followed as long as they stay on the server.
+type Visitor struct {
+	t      testing.TB
+	server *Server
+	http   *http.Client
+}
+
+// NewVisitor is a visitor that nobody knows yet.
+func (s *Server) NewVisitor(t testing.TB) *Visitor {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	return &Visitor{t: t, server: s, http: &http.Client{
+		Jar: jar,
+		CheckRedirect: func(req *http.Request, _ []*http.Request) error {
+			if !strings.HasPrefix(req.URL.String(), s.URL+"/") {
+				return http.ErrUseLastResponse
+			}
+			return nil
+		},
+	}}
+}
+
+// Authorize opens an authorization URL as alice: signs in if asked to, answers the consent page with the decision (allow or
+// deny), and returns where the browser is sent in the end, which is the client's redirect URI with its parameters.
+func (v *Visitor) Authorize(authorizeURL, decision string) *url.URL {
+	v.t.Helper()
+	page := v.do(http.MethodGet, authorizeURL, nil)
+	if f := page.form("username"); f != nil {
+		f.fields.Set("username", "alice")
+		f.fields.Set("password", "wonderland")
+		page = v.submit(page, f)
+	}
+	if f := page.form("decision=" + decision); f != nil {
+		f.fields.Set("decision", decision)
+		page = v.submit(page, f)
+	}
+	location, err := page.response.Location()
+	require.NoError(v.t, err, "%s: expected a redirect to the client: %s", page.response.Status, page.body)
+	return location
+}
+
+// A page is an answer, read.
+type page struct {
+	response *http.Response
+	body     string
+}
+
+func (v *Visitor) do(method, target string, form url.Values) page {
+	v.t.Helper()
+	var body io.Reader
+	if form != nil {
+		body = strings.NewReader(form.Encode())
+	}
+	req, err := http.NewRequestWithContext(v.t.Context(), method, target, body)
+	require.NoError(v.t, err)
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Origin", v.server.URL)
+		req.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	res, err := v.http.Do(req)
+	require.NoError(v.t, err)
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	require.NoError(v.t, err)
+	return page{res, string(text)}
+}
+
+func (v *Visitor) submit(p page, f *form) page {
+	v.t.Helper()
+	target, err := p.response.Request.URL.Parse(f.action)
+	require.NoError(v.t, err)
+	return v.do(strings.ToUpper(f.method), target.String(), f.fields)
+}
+
+// A form of a page, with the fields that a browser would send.
+type form struct {
+	action, method string
+	fields         url.Values
+	buttons        []string // name=value
+}
+
+// form returns the first form that has an input of this name or a button of this name=value; nil if there is none.
+func (p page) form(has string) *form {
+	doc, err := html.Parse(strings.NewReader(p.body))
+	if err != nil {
+		return nil
+	}
+	var found, current *form
+	for n := range doc.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		attr := map[string]string{}
+		for _, a := range n.Attr {
+			attr[a.Key] = a.Val
+		}
+		switch {
+		case n.Data == "form":
+			current = &form{action: attr["action"], method: attr["method"], fields: url.Values{}}
+		case current == nil:
+		case n.Data == "button" || n.Data == "input" && attr["type"] == "submit":
+			current.buttons = append(current.buttons, attr["name"]+"="+attr["value"])
+		case n.Data == "input" && attr["name"] != "":
+			current.fields.Add(attr["name"], attr["value"])
+		}
+		if found == nil && current != nil && current.has(has) {
+			found = current
+		}
+	}
+	return found
+}
+
+func (f *form) has(what string) bool {
+	for _, b := range f.buttons {
+		if b == what {
+			return true
+		}
+	}
+	return f.fields.Has(what)
+}

@@ -1,0 +1,141 @@
+// Uses the demo with oauth4webapi, a client that refuses what does not conform. It plays the application; the user's browser
+// is played by the test that started this program: a line with {"authorize": URL} on standard output asks it to send the user
+// there, and the next line of standard input is the URL that the user came back to. The last line is {"ok": true}.
+import assert from 'node:assert/strict'
+import { createInterface } from 'node:readline'
+import * as oauth from 'oauth4webapi'
+
+const { issuer, clients } = JSON.parse(process.argv[2])
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
+// The demo is on http://localhost; everything else stays as strict as the library is.
+const options = { [oauth.allowInsecureRequests]: true }
+
+const as = await oauth
+  .discoveryRequest(new URL(issuer), { ...options, algorithm: 'oauth2' })
+  .then((response) => oauth.processDiscoveryResponse(new URL(issuer), response))
+assert.equal(as.authorization_response_iss_parameter_supported, true)
+assert.deepEqual(as.code_challenge_methods_supported, ['S256'])
+assert.deepEqual(as.response_types_supported, ['code'])
+
+const authentications = {
+  client_secret_basic: (c) => oauth.ClientSecretBasic(c.client_secret),
+  client_secret_post: (c) => oauth.ClientSecretPost(c.client_secret),
+  none: () => oauth.None(),
+}
+
+// Sends the user through the front channel and checks the answer: iss, state, error.
+async function frontChannel(c, redirectUri, scope) {
+  const verifier = oauth.generateRandomCodeVerifier()
+  const state = oauth.generateRandomState()
+  const url = new URL(as.authorization_endpoint)
+  url.search = new URLSearchParams({
+    client_id: c.client_id,
+    redirect_uri: redirectUri,
+    response_type: 'code',
+    scope,
+    state,
+    code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: 'S256',
+  }).toString()
+  console.log(JSON.stringify({ authorize: url.href }))
+  const callback = new URL((await lines.next()).value)
+  const client = { client_id: c.client_id }
+  return { client, verifier, parameters: oauth.validateAuthResponse(as, client, callback, state), state, callback }
+}
+
+async function api(token, path) {
+  return oauth.protectedResourceRequest(token, 'GET', new URL(path, issuer), undefined, undefined, options)
+}
+
+async function code(c) {
+  const auth = authentications[c.token_endpoint_auth_method](c)
+  const redirectUri = c.redirect_uris[0]
+  const { client, verifier, parameters, state, callback } = await frontChannel(c, redirectUri, 'profile read')
+
+  // RFC 9207: an answer that another issuer could have sent is refused by the client.
+  const mixedUp = new URL(callback)
+  mixedUp.searchParams.set('iss', 'https://attacker.example')
+  assert.throws(() => oauth.validateAuthResponse(as, client, mixedUp, state), { code: oauth.INVALID_RESPONSE })
+
+  const exchange = () => oauth.authorizationCodeGrantRequest(as, client, auth, parameters, redirectUri, verifier, options)
+  const first = await oauth.processAuthorizationCodeResponse(as, client, await exchange())
+  assert.equal(first.token_type, 'bearer')
+  assert.equal(first.scope, 'profile read')
+  assert.ok(first.expires_in > 0)
+  const me = await (await api(first.access_token, '/api/me')).json()
+  assert.equal(me.client_id, c.client_id)
+
+  const refresh = (token, parameters) =>
+    oauth
+      .refreshTokenGrantRequest(as, client, auth, token, { ...options, additionalParameters: parameters })
+      .then((response) => oauth.processRefreshTokenResponse(as, client, response))
+  const second = await refresh(first.refresh_token)
+  assert.notEqual(second.refresh_token, first.refresh_token)
+  assert.equal((await api(second.access_token, '/api/notes')).status, 200)
+  const narrowed = await refresh(second.refresh_token, { scope: 'read' })
+  assert.equal(narrowed.scope, 'read')
+  await assert.rejects(api(narrowed.access_token, '/api/me'), (error) => {
+    assert.equal(error.code, oauth.WWW_AUTHENTICATE_CHALLENGE)
+    assert.equal(error.status, 403)
+    assert.equal(error.cause[0].scheme, 'bearer')
+    assert.equal(error.cause[0].parameters.error, 'insufficient_scope')
+    assert.equal(error.cause[0].parameters.scope, 'profile')
+    return true
+  })
+  await assert.rejects(refresh(narrowed.refresh_token, { scope: 'read write' }), refusal('invalid_scope'))
+
+  // The code a second time: refused, and what came of it is revoked.
+  await assert.rejects(
+    exchange().then((response) => oauth.processAuthorizationCodeResponse(as, client, response)),
+    refusal('invalid_grant'),
+  )
+  await assert.rejects(api(narrowed.access_token, '/api/notes'), (error) => {
+    assert.equal(error.status, 401)
+    assert.equal(error.cause[0].parameters.error, 'invalid_token')
+    return true
+  })
+}
+
+async function denied(c) {
+  await assert.rejects(frontChannel(c, c.redirect_uris[0], 'write'), (error) => {
+    assert.equal(error.code, oauth.AUTHORIZATION_RESPONSE_ERROR)
+    assert.equal(error.error, 'access_denied')
+    return true
+  })
+}
+
+async function clientCredentials(c) {
+  const client = { client_id: c.client_id }
+  const request = (auth, scope) =>
+    oauth
+      .clientCredentialsGrantRequest(as, client, auth, { scope }, options)
+      .then((response) => oauth.processClientCredentialsResponse(as, client, response))
+  const auth = authentications[c.token_endpoint_auth_method](c)
+  const token = await request(auth, 'read')
+  assert.equal(token.refresh_token, undefined)
+  assert.equal((await api(token.access_token, '/api/notes')).status, 200)
+  await assert.rejects(request(auth, 'profile'), refusal('invalid_scope'))
+  await assert.rejects(request(oauth.ClientSecretBasic('wrong'), 'read'), (error) => {
+    // With a Basic header the answer is a challenge (RFC 6749, section 5.2), which this client reports first.
+    assert.equal(error.code, oauth.WWW_AUTHENTICATE_CHALLENGE)
+    assert.equal(error.status, 401)
+    assert.equal(error.cause[0].scheme, 'basic')
+    return true
+  })
+  await assert.rejects(request(oauth.ClientSecretPost('wrong'), 'read'), refusal('invalid_client'))
+}
+
+const refusal = (code) => (error) => {
+  assert.equal(error.code, oauth.RESPONSE_BODY_ERROR, error)
+  assert.equal(error.error, code)
+  assert.equal(error.status, 400)
+  return true
+}
+
+for (const c of clients) {
+  if (c.grant_types.includes('authorization_code')) await code(c)
+  if (c.grant_types.includes('client_credentials')) await clientCredentials(c)
+}
+await denied(clients.find((c) => c.client_id === 'web'))
+console.log(JSON.stringify({ ok: true }))
+process.exit(0)
