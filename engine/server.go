@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -70,6 +71,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.GrantLifetime, defaultGrantLifetime)
 	setDefault(&c.RefreshTokenGrace, defaultGrace)
 	c.Scopes = slices.Clone(c.Scopes)
+	c.Grants = maps.Clone(c.Grants)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -104,6 +106,7 @@ func (s *Server) Config() Config {
 	c := s.cfg
 	c.Keys = nil
 	c.Scopes = slices.Clone(c.Scopes)
+	c.Grants = maps.Clone(c.Grants)
 	return c
 }
 
