@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -366,5 +367,15 @@ func fixtureScopes() []engine.ScopeInfo {
 		{Name: "read", Title: "Read your notes"},
 		{Name: "write", Title: "Write notes"},
 		{Name: "admin", Title: "Administer"},
+	}
+}
+
+// withPassword turns the password grant on: alice and her password.
+func withPassword(c *engine.Config) {
+	c.CheckPassword = func(_ context.Context, _ *model.Client, username, password string) (*model.User, error) {
+		if username == "alice" && password == "wonderland" {
+			return alice(), nil
+		}
+		return nil, model.ErrNoUser
 	}
 }
