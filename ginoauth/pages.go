@@ -72,8 +72,9 @@ func newPages(opts *Options) (*pages, error) {
 		}
 		css = string(b)
 	}
+	var badCSS error
 	if strings.Contains(strings.ToLower(css), "</style") {
-		return nil, errors.New("ginoauth: Options.CSS must not contain </style")
+		badCSS = errors.New("ginoauth: Options.CSS must not contain </style")
 	}
 	// Browsers do this to a page before they take the hash of its style.
 	css = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(css)
@@ -81,7 +82,7 @@ func newPages(opts *Options) (*pages, error) {
 	if err == nil && opts.Templates != nil {
 		t, err = overlay(t, opts.Templates)
 	}
-	if err != nil {
+	if err := errors.Join(badCSS, err); err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256([]byte(css))
