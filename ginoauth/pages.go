@@ -156,9 +156,11 @@ func (s *Server) lifetime(c *model.Client) time.Duration {
 	return cfg.AccessTokenLifetime
 }
 
-// LifetimeText says the lifetime in words.
+// LifetimeText says the lifetime in words. It is rounded up, since the page says
+// "at most".
 func (p *ConsentPage) LifetimeText() string {
-	unit := func(n time.Duration, name string) string {
+	in := func(unit time.Duration, name string) string {
+		n := max(1, (p.Lifetime+unit-1)/unit)
 		if n == 1 {
 			return "1 " + name
 		}
@@ -166,11 +168,11 @@ func (p *ConsentPage) LifetimeText() string {
 	}
 	switch d := p.Lifetime; {
 	case d >= 48*time.Hour:
-		return unit(d/(24*time.Hour), "day")
-	case d >= 2*time.Hour:
-		return unit(d/time.Hour, "hour")
+		return in(24*time.Hour, "day")
+	case d >= 2*time.Hour, d == time.Hour:
+		return in(time.Hour, "hour")
 	default:
-		return unit(max(1, d/time.Minute), "minute")
+		return in(time.Minute, "minute")
 	}
 }
 
