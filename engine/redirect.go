@@ -23,10 +23,11 @@ func (s *Server) answerURL(redirectURI, params, state string, hasState bool) str
 	var b strings.Builder
 	b.Grow(len(redirectURI) + len(params) + len(s.issParam) + 3*len(state) + 10)
 	b.WriteString(redirectURI)
-	switch {
-	case !strings.Contains(redirectURI, "?"):
+	// Only the first question mark begins the query; a later one is data in it.
+	switch i := strings.IndexByte(redirectURI, '?'); {
+	case i < 0:
 		b.WriteByte('?')
-	case !strings.HasSuffix(redirectURI, "?") && !strings.HasSuffix(redirectURI, "&"):
+	case i < len(redirectURI)-1 && !strings.HasSuffix(redirectURI, "&"):
 		b.WriteByte('&')
 	}
 	b.WriteString(params)
@@ -41,7 +42,11 @@ func (s *Server) answerURL(redirectURI, params, state string, hasState bool) str
 
 // errorURL is where an error goes that may redirect.
 func (s *Server) errorURL(e *Error) string {
-	params := "error=" + escape(e.Code)
+	code := sanitize(e.Code)
+	if code == "" {
+		code = CodeServerError // a policy function's error without one; an answer must name one
+	}
+	params := "error=" + escape(code)
 	if d := e.SafeDescription(); d != "" {
 		params += "&error_description=" + escape(d)
 	}
