@@ -42,7 +42,7 @@ func TestApprove(t *testing.T) {
 		{"B57+6749-4.1.2 state beyond ASCII", []string{"state=øå€"}, nil, r1, "øå€", nil},
 		{"B58 state of reserved characters", []string{"state=a b&c=d#e+f%"}, nil, r1, "a b&c=d#e+f%", nil},
 		{"B57 state that is not UTF-8", []string{"state=\xff\xfe\x00"}, nil, r1, "\xff\xfe\x00", nil},
-		{"attack-A10+6749-10.14 hostile state", []string{"state=" + hostileState()}, nil, r1, hostileState(), nil},
+		{"attack-A10+6749-10.14+2.1-7.12 hostile state", []string{"state=" + hostileState()}, nil, r1, hostileState(), nil},
 		{"B67+B69+attack-A14 an empty scope is the default", []string{"scope="}, nil, r1, "xyz", nil},
 		{"B67+6749-3.3 no scope is the default", []string{"-scope"}, nil, r1, "xyz", nil},
 		{"B70+M02 a scope of spaces is the default", []string{"scope=   "}, nil, r1, "xyz", nil},
@@ -53,6 +53,8 @@ func TestApprove(t *testing.T) {
 		{"B91 lifetime", nil, func(c *engine.Config) { c.CodeLifetime = 5 * time.Minute }, r1, "xyz", func(c *model.AuthorizationCode) { c.ExpiresAt = fixtureStart.Add(5 * time.Minute) }},
 		{"B92+6749-2.3.1 a client_secret in the query proves nothing and harms nothing", []string{"client_secret=wrong"}, nil, r1, "xyz", nil},
 		{"B93+6749-3.1 unknown parameters", []string{"prompt=none", "nonce=1", "constructor=1"}, nil, r1, "xyz", nil},
+		{"9700-4.17 response_mode does not matter", []string{"response_mode=web_message"}, nil, r1, "xyz", nil},
+		{"9700-2.1.2 never in a fragment", []string{"response_mode=fragment"}, nil, r1, "xyz", nil},
 		{"8707-2 resource may repeat", []string{"+resource=https://a.example", "+resource=https://b.example"}, nil, r1, "xyz", nil},
 	}
 	for _, tt := range tests {
@@ -131,7 +133,7 @@ func TestApproveHeaders(t *testing.T) {
 		assert.Equal(t, http.StatusFound, w.Code)
 		assert.Equal(t, res.Location, w.Header().Get("Location"))
 	})
-	t.Run("B86+M13+6749-10.10 a code is a prefix and 64 characters, never the same", func(t *testing.T) {
+	t.Run("B86+M13+6749-10.10+2.1-1.4.2+2.1-7.7 a code is a prefix and 64 characters, never the same", func(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t, func(c *engine.Config) { c.TokenPrefix = "app_" })
 		one, two := f.code(t), f.code(t)

@@ -76,7 +76,7 @@ func TestBearerHeader(t *testing.T) {
 		{"A04+attack-J06 bearer", "bearer $", 200, "", "", 1},
 		{"A05+attack-J06 BEARER", "BEARER $", 200, "", "", 1},
 		{"A06 two spaces", "Bearer  $", 200, "", "", 1},
-		{"A01+K09+6750-3+6750-3.1 no header", "", 401, "", "", 0},
+		{"A01+K09+6750-3+6750-3.1+2.1-5.3 no header", "", 401, "", "", 0},
 		{"A07 tab", "Bearer\t$", 400, "invalid_request", malformed, 0},
 		{"A08+attack-J06 another scheme before", "foo Bearer $", 401, "", "", 0},
 		{"attack-J06 longer scheme", "BearerX $", 401, "", "", 0},
@@ -93,7 +93,7 @@ func TestBearerHeader(t *testing.T) {
 		{"A14 all of b64token", "Bearer a-._~+/1", 401, "invalid_token", unknown, 0},
 		{"A15 Basic", "Basic YTpi", 401, "", "", 0},
 		{"A16 DPoP", "DPoP $", 401, "", "", 0},
-		{"A34+K10 unknown", "Bearer nope", 401, "invalid_token", unknown, 0},
+		{"A34+K10+6749-7.2 unknown", "Bearer nope", 401, "invalid_token", unknown, 0},
 		{"A34+attack-J02 unknown, of the right form", "Bearer " + strings.Repeat("A", 63) + "B", 401, "invalid_token", unknown, 0},
 		{"A34+attack-J02 unknown, of the right form and with a grant", "Bearer " + strings.Repeat("B", 64), 401, "invalid_token", unknown, 1},
 		{"A34 a good one with a character more", "Bearer A$", 401, "invalid_token", unknown, 1},
@@ -158,7 +158,7 @@ func TestAuthenticateToken(t *testing.T) {
 		assert.Equal(t, 1, f.store.count("GetAccessToken"))
 		assert.Zero(t, f.store.count("GetClient"), "the hot path reads the token only")
 	})
-	t.Run("A35+K10+attack-J02+6749-7 expired", func(t *testing.T) {
+	t.Run("A35+K10+2.1-5.2+attack-J02+6749-7 expired", func(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t)
 		f.resource(rs("Bearer "+f.putToken(t, expired))).assertChallenge(t, 401, "invalid_token", hasEnded)

@@ -83,7 +83,7 @@ func TestChallengeKept(t *testing.T) {
 		plain    bool
 		verifier string
 	}{
-		{"B74+M07+7636-4.4 S256", []string{withS256, s256}, false, verifier},
+		{"B74+M07+7636-4.4+2.1-4.1.1+2.1-4.1.2 S256", []string{withS256, s256}, false, verifier},
 		{"B74 S256 where plain is on", []string{withS256, s256}, true, verifier},
 		{"B77+M08 plain", []string{"code_challenge=" + verifier, "code_challenge_method=plain"}, true, verifier},
 		{"B78+7636-4.3 no method means plain", []string{"code_challenge=" + verifier}, true, verifier},

@@ -99,6 +99,8 @@ func TestRedirectURIMatch(t *testing.T) {
 		{"B21 localhost", "http://localhost/cb?x=1", "http://localhost:3000/cb?x=1", "http://localhost:3000/cb?x=1&"},
 		{"B22+M18+6749-3.1.2 the query is kept", "https://client.example/cb?tenant=1", "", "https://client.example/cb?tenant=1&"},
 		{"B25 the query is kept byte for byte", "https://client.example/cb?a=b+c&d=%2f%2F", "", "https://client.example/cb?a=b+c&d=%2f%2F&"},
+		{"B25 a query that ends in a question mark", "https://client.example/cb?a=b?", "", "https://client.example/cb?a=b?&"},
+		{"B25 a query that ends in a separator", "https://client.example/cb?a=b&", "", "https://client.example/cb?a=b&"},
 		{"B25 an empty query", "https://client.example/cb?", "", "https://client.example/cb?"},
 		{"B27 private-use scheme", "com.example.app:/cb", "", "com.example.app:/cb?"},
 		{"B30 no path", "https://client.example", "", "https://client.example?"},
@@ -223,6 +225,33 @@ func TestValidateRedirectURI(t *testing.T) {
 	})
 }
 
+// The exchange names the redirect URI that the request named, and no other.
+func TestRedirectURIAtExchange(t *testing.T) {
+	t.Parallel()
+	sent, left := "redirect_uri="+r1, "-redirect_uri"
+	tests := []struct {
+		name             string
+		request, at, fix string
+		client           string
+	}{
+		{"attack-B22+6749-4.1.3+6749-10.6+2.1-10.2 another registered one", sent, "redirect_uri=" + r2, sent, "conf"},
+		{"attack-B22+6749-4.1.3 none", sent, left, sent, "conf"},
+		{"6749-4.1.3 one that the request did not name", left, sent, left, "strict"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			code := f.code(t, "client_id="+tt.client, tt.request, withS256, s256)
+			exchange := func(redirect string) answer {
+				return f.token(tt.client, "s3cret", "authorization_code", "code="+code, "code_verifier="+verifier, redirect)
+			}
+			exchange(tt.at).assertError(t, http.StatusBadRequest, "invalid_grant")
+			exchange(tt.fix).tokens(t) // nothing was spent
+		})
+	}
+}
+
 // The writer of errors by itself.
 func TestErrorRedirect(t *testing.T) {
 	t.Parallel()
@@ -234,6 +263,8 @@ func TestErrorRedirect(t *testing.T) {
 		{"M20 code and description", "http://example.com/cb?error=invalid_client&error_description=foo%20bar&iss=https%3A%2F%2Fas.test", engine.Error{Code: "invalid_client", Description: "foo bar"}},
 		{"M21 no description, none sent", "http://example.com/cb?error=invalid_client&iss=https%3A%2F%2Fas.test", engine.Error{Code: "invalid_client"}},
 		{"B76+6749-4.1.2.1 characters of the description", "http://example.com/cb?error=invalid_request&error_description=a%20%27b%27%20%3F%3Fc%3F&iss=https%3A%2F%2Fas.test", engine.Error{Code: "invalid_request", Description: "a \"b\" \\\nc\u00e9"}},
+		{"6749-4.1.2.1 no code", "http://example.com/cb?error=server_error&iss=https%3A%2F%2Fas.test", engine.Error{}},
+		{"6749-4.1.2.1 characters of the code", "http://example.com/cb?error=a%27b%3Fc&iss=https%3A%2F%2Fas.test", engine.Error{Code: "a\"b\nc"}},
 		{"6749-4.1.2 state", "http://example.com/cb?error=x&state=a%20b&iss=https%3A%2F%2Fas.test", engine.Error{Code: "x", State: "a b", HasState: true}},
 	}
 	for _, tt := range tests {
