@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/gin-contrib/sessions/cookie"
@@ -211,12 +213,22 @@ func randomKey(n int) []byte {
 	return key
 }
 
-// canonical is the URL of this page at the server's own name, if the browser
-// came by another one, where it has no cookies of ours.
+// canonical is the URL of this page at the server's own name, if the browser came
+// by another name of this machine, where it has no cookies of ours. Behind a proxy
+// Host says nothing about what the browser sees.
 func (s *site) canonical(r *http.Request) string {
 	u, err := url.Parse(s.origin)
-	if err != nil || u.Host == r.Host {
+	if err != nil || u.Host == r.Host || !isLoopback(u.Host) || !isLoopback(r.Host) {
 		return ""
 	}
 	return s.origin + r.URL.Path
+}
+
+func isLoopback(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = strings.Trim(hostport, "[]")
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -14,7 +14,7 @@ func printBanner(w io.Writer, cfg *config, sd *seed) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n  gin-oauth-server demo\n\n  Open        %s/\n  Sign in as  %s\n", origin, whoCanSignIn(cfg, sd))
 	if line := curlLine(origin, sd); line != "" {
-		fmt.Fprintf(&b, "\n  Or call the API from a terminal, as a machine:\n\n%s\n", line)
+		fmt.Fprintf(&b, "\n  Or call the API from a terminal, as a machine:\n\n    %s\n", strings.ReplaceAll(line, "\n", "\n    "))
 	}
 	b.WriteString("\n  Stop with Ctrl-C.\n\n")
 	_, _ = io.WriteString(w, b.String()) // if nobody reads it, the server is up all the same
@@ -64,9 +64,11 @@ func curlLine(origin string, sd *seed) string {
 	if c.Method() == model.AuthSecretPost {
 		auth = "--data-urlencode " + shellQuote("client_id="+c.ID) + " --data-urlencode " + shellQuote("client_secret="+secret)
 	}
-	return fmt.Sprintf(`  curl -H "Authorization: Bearer $(curl -s %s -d grant_type=client_credentials -d scope=%s \
-      %s/oauth/token | sed 's/.*"access_token":"\([^"]*\).*/\1/')" \
-      %s/api/notes`, auth, scope, origin, origin)
+	return fmt.Sprintf(`curl -H "Authorization: Bearer $(
+    curl -s %s \
+      -d grant_type=client_credentials -d scope=%s %s/oauth/token |
+    sed 's/.*"access_token":"\([^"]*\).*/\1/'
+  )" %s/api/notes`, auth, scope, origin, origin)
 }
 
 // shellQuote quotes s for a shell, unless it needs none.

@@ -29,7 +29,7 @@ func vocabulary() []string { return []string{scopeProfile, scopeRead, scopeWrite
 const (
 	demoClientID    = "demo"
 	machineClientID = "machine"
-	machineSecret   = "machine-secret-for-the-demo" //nolint:gosec // see above
+	machineSecret   = "machine-secret-for-the-demo"
 	terminalID      = "cli"
 )
 

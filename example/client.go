@@ -122,10 +122,9 @@ func (w *walkthrough) start(c *gin.Context) {
 		"code_challenge_method", "S256",
 	)
 	f.authorizeURL = w.authorizeURL + "?" + query
-	f.authorize = &exchange{
-		Title: "The request, in the browser’s address bar", At: w.now(),
-		Request: "GET " + strings.ReplaceAll(f.authorizeURL, "&", "\n    &"), Sent: decodeQuery(query),
-	}
+	f.authorize = f.see(&exchange{
+		Title: "The request, in the address bar", At: w.now(), Request: addressText(f.authorizeURL), Sent: decodeQuery(query),
+	})
 	w.see(c, "#step-1")
 }
 
@@ -150,11 +149,10 @@ func (w *walkthrough) callback(c *gin.Context) {
 	}
 	verifier := f.verifier
 	f.state, f.verifier = "", ""
-	f.answer = &exchange{
-		Title: "The answer, by a redirect to the client", At: w.now(), Status: http.StatusSeeOther,
-		Request: "GET " + callbackPath + "?" + strings.ReplaceAll(c.Request.URL.RawQuery, "&", "\n    &"),
-		Sent:    decodeQuery(c.Request.URL.RawQuery),
-	}
+	f.answer = f.see(&exchange{
+		Title: "The answer, by a redirect", At: w.now(), Status: http.StatusSeeOther,
+		Request: addressText(w.redirectURI + "?" + c.Request.URL.RawQuery), Sent: decodeQuery(c.Request.URL.RawQuery),
+	})
 	code := q.Get("code")
 	if code == "" {
 		f.answer.Status = http.StatusForbidden
@@ -167,7 +165,7 @@ func (w *walkthrough) callback(c *gin.Context) {
 		w.site.fault(c, "demo client", err)
 		return
 	}
-	f.token = e.exchange
+	f.token = f.see(e.exchange)
 	f.take(e)
 	w.see(c, "#step-3")
 }

@@ -61,7 +61,7 @@ func (w *walkthrough) call(c *gin.Context) {
 		}
 		e.Got = nil // the answer is the API's own; it speaks for itself
 		e.Note = callNote(e.Status)
-		keep(&f.calls, e)
+		f.keep(&f.calls, e)
 		w.see(c, "#step-4")
 	})
 }
@@ -91,7 +91,7 @@ func (w *walkthrough) refresh(c *gin.Context) {
 		} else {
 			a.exchange.Note = "The refresh token is not taken any more. The user has to be asked again: start over."
 		}
-		keep(&f.refreshes, a.exchange)
+		f.keep(&f.refreshes, a.exchange)
 		f.take(a)
 		w.see(c, "#step-5")
 	})
@@ -130,7 +130,7 @@ func (w *walkthrough) replay(c *gin.Context) {
 		default:
 			a.exchange.Note = "Answered."
 		}
-		keep(&f.breaks, a.exchange)
+		f.keep(&f.breaks, a.exchange)
 		w.see(c, "#step-6")
 	})
 }

@@ -33,6 +33,7 @@ type flow struct {
 
 	authorize, answer, token *exchange
 	calls, refreshes, breaks []*exchange // the newest first
+	latest                   *exchange
 
 	grantedScope string
 	access       string
@@ -45,9 +46,19 @@ type flow struct {
 
 func (f *flow) connected() bool { return f.access != "" }
 
+// see makes this exchange the one that the page shows open.
+func (f *flow) see(e *exchange) *exchange {
+	if f.latest != nil {
+		f.latest.Latest = false
+	}
+	e.Latest = true
+	f.latest = e
+	return e
+}
+
 // keep puts an exchange in front of a list that does not grow without end.
-func keep(list *[]*exchange, e *exchange) {
-	*list = slices.Insert(*list, 0, e)
+func (f *flow) keep(list *[]*exchange, e *exchange) {
+	*list = slices.Insert(*list, 0, f.see(e))
 	if len(*list) > maxExchanges {
 		*list = (*list)[:maxExchanges]
 	}

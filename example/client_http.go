@@ -23,6 +23,8 @@ type exchange struct {
 	Sent, Got []parameter
 	Status    int
 	At        time.Time
+	// Latest tells that nothing happened since.
+	Latest bool
 }
 
 // OK reports whether the request was answered as hoped for.
@@ -57,6 +59,11 @@ func (w *walkthrough) do(ctx context.Context, title string, r *http.Request, bod
 
 // maxAnswer bounds what the client reads of an answer, in bytes.
 const maxAnswer = 1 << 20
+
+// addressText shows a URL with a line for each parameter.
+func addressText(address string) string {
+	return strings.ReplaceAll(strings.Replace(address, "?", "\n?", 1), "&", "\n&")
+}
 
 func requestText(r *http.Request, body string) string {
 	var b strings.Builder

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -73,9 +74,9 @@ func printUsage(fs *flag.FlagSet, out io.Writer) {
 func (c *config) setAddr(s string) error {
 	_, port, err := net.SplitHostPort(s)
 	if err == nil {
-		_, err = net.LookupPort("tcp", port)
+		_, err = strconv.ParseUint(port, 10, 16)
 	}
-	if err != nil || port == "" {
+	if err != nil {
 		return errors.New("give host and port, such as localhost:8080 or :8080")
 	}
 	c.addr = s
@@ -87,8 +88,8 @@ func (c *config) setIssuer(s string) error {
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 		return errors.New("give an absolute URL, such as https://auth.example.com")
-	case strings.ContainsAny(u.Path, ":*"):
-		return errors.New("its path must have no : and no *, which stand for parameters in a route")
+	case strings.ContainsAny(u.EscapedPath(), ":*%"):
+		return errors.New("its path must have no : * or %, which mean something else in a route")
 	}
 	c.issuer = s
 	return nil
@@ -130,7 +131,7 @@ func issuerFor(addr string) string {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	if port == "80" || port == "http" {
+	if port == "80" {
 		if strings.Contains(host, ":") {
 			host = "[" + host + "]"
 		}

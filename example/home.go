@@ -30,9 +30,9 @@ func (s *site) home(c *gin.Context) {
 			{"GET POST", "/oauth/authorize", "asks the user; answers the client with a code"},
 			{"POST", "/oauth/token", "gives tokens for a code, a refresh token or a client’s own secret"},
 			{"GET", metadata, "what this server can do (RFC 8414)"},
-			{"GET", "/api/me", "who the token stands for; needs the scope profile"},
-			{"GET", "/api/notes", "the notes; needs the scope read"},
-			{"POST", "/api/notes", "a new note; needs the scope write"},
+			{"GET", "/api/me", "who the token stands for; for the scope profile"},
+			{"GET", "/api/notes", "the notes; for the scope read"},
+			{"POST", "/api/notes", "a new note; for the scope write"},
 		},
 	}
 	if s.seed.BuiltIn {

@@ -104,7 +104,7 @@ func initial(u *model.User) string {
 	return strings.ToUpper(string(r))
 }
 
-// span says a duration in words.
+// span says a duration in words that stay on one line.
 func span(d time.Duration) string {
 	for _, u := range [...]struct {
 		size time.Duration
@@ -112,9 +112,9 @@ func span(d time.Duration) string {
 	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
 		if d >= u.size && d%u.size == 0 {
 			if n := d / u.size; n != 1 {
-				return fmt.Sprintf("%d %ss", n, u.name)
+				return fmt.Sprintf("%d\u00a0%ss", n, u.name)
 			}
-			return "1 " + u.name
+			return "1\u00a0" + u.name
 		}
 	}
 	return d.String()
