@@ -248,7 +248,7 @@ func TestAuthorizeStateIsEchoed(t *testing.T) {
 // Who is signed in is the application's to say.
 func TestAuthenticateHandler(t *testing.T) {
 	t.Parallel()
-	nobody := func(c *gin.Context) (*model.User, error) { return nil, ginoauth.ErrNoUser }
+	nobody := func(*gin.Context) (*model.User, error) { return nil, ginoauth.ErrNoUser }
 	for _, tt := range []struct {
 		name     string
 		handler  func(*gin.Context) (*model.User, error)

@@ -115,7 +115,7 @@ func TestConsentIsSameOrigin(t *testing.T) {
 // for ten minutes.
 func TestConsentFormIsBound(t *testing.T) {
 	t.Parallel()
-	stale := func(t *testing.T, a *app, res answer) {
+	stale := func(t *testing.T, res answer) {
 		t.Helper()
 		assert.Equal(t, http.StatusBadRequest, res.StatusCode)
 		assert.Empty(t, res.Header.Get("Location"))
@@ -132,7 +132,7 @@ func TestConsentFormIsBound(t *testing.T) {
 		a.signIn()
 		to, form := a.consentForm(authorizeQuery())
 		require.True(t, a.decide(to, form, "allow").location(t).Query().Has("code"))
-		stale(t, a, a.decide(to, form, "allow"))
+		stale(t, a.decide(to, form, "allow"))
 		assert.Equal(t, 1, a.events.count(engine.EventAuthorized))
 	})
 
@@ -142,7 +142,7 @@ func TestConsentFormIsBound(t *testing.T) {
 		a.signIn()
 		to, form := a.consentForm(authorizeQuery())
 		a.clock.advance(10 * time.Minute)
-		stale(t, a, a.decide(to, form, "allow"))
+		stale(t, a.decide(to, form, "allow"))
 	})
 
 	t.Run("attack-C06 altered or invented", func(t *testing.T) {
@@ -152,7 +152,7 @@ func TestConsentFormIsBound(t *testing.T) {
 		to, form := a.consentForm(authorizeQuery())
 		good := form.Get("consent_request")
 		for _, bad := range []string{"", "x", "%%%", good[1:], good[:len(good)-2], "A" + good[1:len(good)-4] + "AAAA"} {
-			stale(t, a, a.decide(to, url.Values{"consent_request": {bad}}, "allow"))
+			stale(t, a.decide(to, url.Values{"consent_request": {bad}}, "allow"))
 		}
 		// A form that says nothing of where it came from leads nowhere.
 		res := a.decide("/oauth/authorize?client_id=nobody", url.Values{"consent_request": {"x"}}, "allow")
@@ -192,10 +192,10 @@ func TestConsentFormIsBound(t *testing.T) {
 		a.signIn()
 		to, form := a.consentForm(authorizeQuery())
 		a.signIn("mallory")
-		stale(t, a, a.decide(to, form, "allow"))
+		stale(t, a.decide(to, form, "allow"))
 		b := a.other()
 		b.signIn("mallory")
-		stale(t, b, b.decide(to, form, "allow"))
+		stale(t, b.decide(to, form, "allow"))
 	})
 
 	t.Run("attack-C14 signed out: to the login, and back to the same request", func(t *testing.T) {

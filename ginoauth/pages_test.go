@@ -78,8 +78,8 @@ func TestConsentPageShows(t *testing.T) {
 		want   string
 	}{
 		{"attack-C12 lifetime with refresh tokens is the grant's", func(c *engine.Config) { c.GrantLifetime = 36 * time.Hour }, model.Client{}, "36 hours"},
-		{"attack-C12 lifetime of an access token", func(c *engine.Config) {}, model.Client{Grants: []string{model.GrantAuthorizationCode}}, "1 hour"},
-		{"attack-C12 lifetime of the client's own", func(c *engine.Config) {}, model.Client{Grants: []string{model.GrantAuthorizationCode}, AccessTokenLifetime: 30 * time.Second}, "1 minute"},
+		{"attack-C12 lifetime of an access token", func(*engine.Config) {}, model.Client{Grants: []string{model.GrantAuthorizationCode}}, "1 hour"},
+		{"attack-C12 lifetime of the client's own", func(*engine.Config) {}, model.Client{Grants: []string{model.GrantAuthorizationCode}, AccessTokenLifetime: 30 * time.Second}, "1 minute"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
