@@ -96,6 +96,7 @@ func TestBearerHeader(t *testing.T) {
 		{"A34+K10+6749-7.2 unknown", "Bearer nope", 401, "invalid_token", unknown, 0},
 		{"A34+attack-J02 unknown, of the right form", "Bearer " + strings.Repeat("A", 63) + "B", 401, "invalid_token", unknown, 0},
 		{"A34+attack-J02 unknown, of the right form and with a grant", "Bearer " + strings.Repeat("B", 64), 401, "invalid_token", unknown, 1},
+		{"A34+A14 unknown, of the right length but not of its alphabet", "Bearer " + strings.Repeat("B", 63) + "~", 401, "invalid_token", unknown, 0},
 		{"A34 a good one with a character more", "Bearer A$", 401, "invalid_token", unknown, 1},
 		{"A34 a good one with a character more behind", "Bearer $A", 401, "invalid_token", unknown, 1},
 		{"attack-J06 longer than 4 kB", "Bearer " + strings.Repeat("B", 4097), 401, "invalid_token", unknown, 0},
@@ -196,6 +197,42 @@ func TestAuthenticateToken(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t)
 		assert.False(t, f.works(f.putToken(t, func(t *model.Token) { t.AccessExpiresAt, t.GrantExpiresAt = time.Time{}, time.Time{} })))
+	})
+}
+
+// Tokens of other forms than the present one.
+func TestAuthenticateForms(t *testing.T) {
+	t.Parallel()
+	t.Run("A02 a new prefix signs nobody out", func(t *testing.T) {
+		t.Parallel()
+		old := newFixture(t, func(c *engine.Config) { c.TokenPrefix = "old_" })
+		access, _ := old.tokens(t)
+		require.True(t, strings.HasPrefix(access, "old_"))
+		for _, prefix := range []string{"", "new_", "a-longer-prefix_"} {
+			f := newFixture(t, func(c *engine.Config) { c.Model, c.TokenPrefix = old.store, prefix })
+			assert.True(t, f.works(access))
+			assert.False(t, f.works(access[4:]), "the digest is over the whole")
+			assert.False(t, f.works("new_"+access[4:]))
+		}
+	})
+	t.Run("A02 tokens of the application's own form", func(t *testing.T) {
+		t.Parallel()
+		var grant model.GrantID
+		f := newFixture(t, func(c *engine.Config) {
+			c.GenerateToken = func(context.Context, engine.TokenKind, *model.Token) (string, error) {
+				return "", errors.New("not asked")
+			}
+			c.TokenGrant = func(token string) (model.GrantID, bool) { return grant, strings.HasPrefix(token, "own.") }
+		})
+		f.putToken(t, func(tok *model.Token) { grant, tok.Access = tok.GrantID, model.DigestOf("own.token") })
+		assert.True(t, f.works("own.token"))
+		assert.False(t, f.works("own.other"))
+		assert.True(t, f.works(f.putToken(t, nil)), "false falls back to the built-in form")
+		asked := f.store.count("GetAccessToken")
+		grant = model.GrantID{}
+		assert.False(t, f.works("own.token"), "no grant: unknown")
+		assert.False(t, f.works("own."+strings.Repeat("x", 4097)))
+		assert.Equal(t, asked, f.store.count("GetAccessToken"), "the store is not asked")
 	})
 }
 

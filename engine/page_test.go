@@ -224,6 +224,31 @@ func TestApproveFaults(t *testing.T) {
 		f.store.failOn("GetClient", down)
 		f.decide(form, "allow").assertError(t, http.StatusInternalServerError, "server_error")
 	})
+	t.Run("B87 the code was saved and the store says that it failed", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t)
+		form := f.page(t)
+		f.store.setHook(func(_ context.Context, verb string, do func() error) error {
+			if err := do(); verb != "SaveAuthorizationCode" || err != nil {
+				return err
+			}
+			return down
+		})
+		// Nobody learns the code, and the page cannot issue another.
+		f.decide(form, "allow").assertRedirectError(t, r1, "server_error", "xyz")
+		f.assertStale(t, f.decide(form, "allow"))
+	})
+	t.Run("B87 the browser is gone", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t)
+		req, err := f.srv.AuthorizeRequest(get(az()))
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_, err = f.srv.Approve(ctx, req, alice(), "read")
+		require.ErrorIs(t, err, context.Canceled)
+		assert.Empty(t, f.store.codes)
+	})
 	t.Run("attack-O02 a policy panics at approval", func(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t, func(c *engine.Config) {

@@ -172,6 +172,14 @@ func TestFlowRules(t *testing.T) {
 		c := model.Client{ID: "x", Public: true, Scope: "read"}
 		assert.ErrorContains(t, c.Validate(), "needs RedirectURIs")
 	})
+	t.Run("attack-C10+6749-10.2+2.1-7.3 consent is skipped only for a client that nobody can pose as", func(t *testing.T) {
+		t.Parallel()
+		c := model.Client{ID: "x", Public: true, SkipConsent: true, Scope: "read"}
+		for uri, ok := range map[string]bool{rp: true, "http://127.0.0.1/cb": false, "com.example.app:/cb": false} {
+			c.RedirectURIs = []string{uri}
+			assert.Equal(t, ok, c.Validate() == nil, uri)
+		}
+	})
 	t.Run("6749-2.1+2.1-8.1 the type of a client is what was registered", func(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t)
