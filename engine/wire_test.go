@@ -147,7 +147,7 @@ func TestFlowRules(t *testing.T) {
 		f.code(t, "-scope")
 		assert.Equal(t, model.Scope("write"), f.store.lastCode(t).Scope)
 	})
-	t.Run("M01+M04 a client without scope gets none", func(t *testing.T) {
+	t.Run("6749-3.3+2.1-7.9 a client without scope gets none", func(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t)
 		require.NoError(t, f.store.AddClient(model.Client{ID: "bare", Public: true, RedirectURIs: []string{rp}}))
