@@ -129,6 +129,8 @@ func TestMountMetadata(t *testing.T) {
 		{"8414-3 issuer with a slash", "https://auth.test/", metadataPath, "/oauth/authorize", "/oauth/token", engine.Endpoints{}},
 		{"8414-3 issuer with a path", "https://auth.test/tenant/1", metadataPath + "/tenant/1", "/tenant/1/oauth/authorize", "/tenant/1/oauth/token", engine.Endpoints{}},
 		{"8414-3 endpoints elsewhere", "https://auth.test", metadataPath, "/login/ask", "/api/token", engine.Endpoints{Authorization: "https://auth.test/login/ask", Token: "https://api.test/api/token"}},
+		{"8414-3 authorize at the root", "https://auth.test", metadataPath, "/", "/oauth/token", engine.Endpoints{Authorization: "https://auth.test"}},
+		{"8414-3 a path with a space", "https://auth.test", metadataPath, "/log in/ask", "/oauth/token", engine.Endpoints{Authorization: "https://auth.test/log%20in/ask"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -158,16 +160,17 @@ func TestMountMetadata(t *testing.T) {
 			for endpoint, path := range map[string]string{m.Authorization: tt.authorize, m.Token: tt.token} {
 				u, err := url.Parse(endpoint)
 				require.NoError(t, err)
-				assert.Equal(t, path, u.Path)
+				assert.Equal(t, strings.TrimSuffix(path, "/"), strings.TrimSuffix(u.Path, "/"))
 			}
 			assert.Equal(t, http.StatusOK, serve(http.MethodHead, tt.metadata).Code)
 
 			assert.Equal(t, http.StatusMethodNotAllowed, serve(http.MethodGet, tt.token).Code)
-			w = serve(http.MethodGet, tt.authorize+"?"+authorizeQuery().Encode())
+			at := (&url.URL{Path: tt.authorize}).EscapedPath()
+			w = serve(http.MethodGet, at+"?"+authorizeQuery().Encode())
 			require.Equal(t, http.StatusSeeOther, w.Code)
 			to, err := url.Parse(w.Header().Get("Location"))
 			require.NoError(t, err)
-			assert.True(t, strings.HasPrefix(to.Query().Get("return_to"), tt.authorize+"?"))
+			assert.True(t, strings.HasPrefix(to.Query().Get("return_to"), at+"?"))
 			assert.Equal(t, to.Query().Get("return_to"), oauth.ReturnTo(login(to.Query(), nil), fallback), "the way back leads back")
 		})
 	}

@@ -44,6 +44,18 @@ func TestNew(t *testing.T) {
 		assert.Same(t, oauth.Engine(), wrapped.Engine())
 	})
 
+	t.Run("express-K1 what is passed in stays as it is", func(t *testing.T) {
+		t.Parallel()
+		cfg, opts := newConfig(t)
+		model, scopes := cfg.Model, cfg.Scopes
+		_, err := ginoauth.New(cfg, opts)
+		require.NoError(t, err)
+		assert.Same(t, model, cfg.Model)
+		assert.Equal(t, scopes, cfg.Scopes)
+		assert.Empty(t, cfg.Endpoints)
+		assert.Nil(t, opts.Templates)
+	})
+
 	t.Run("express-C1+express-N1+express-T4+adapter-A16 no model", func(t *testing.T) {
 		t.Parallel()
 		cfg, opts := newConfig(t)

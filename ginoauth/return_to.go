@@ -21,12 +21,12 @@ const (
 // loginURL is where nobody is sent: the login page, with the way back to this
 // authorization request.
 func (s *Server) loginURL(query string) string {
-	back := url.QueryEscape(s.authorizePath + "?" + query + "&" + returnedParam + "=1")
+	back := &url.URL{Path: s.authorizePath, RawQuery: query + "&" + returnedParam + "=1"}
 	sep := "?"
 	if strings.Contains(s.opts.LoginURL, "?") {
 		sep = "&"
 	}
-	return s.opts.LoginURL + sep + returnParam + "=" + back
+	return s.opts.LoginURL + sep + returnParam + "=" + url.QueryEscape(back.String())
 }
 
 // ReturnTo returns where to go after a login: back to the authorization request

@@ -78,7 +78,8 @@ func Wrap(srv *engine.Server, opts Options) (*Server, error) {
 }
 
 func wrap(srv *engine.Server, opts Options, pages *pages) (*Server, error) {
-	endpoint, err := url.Parse(srv.Config().Endpoints.Authorization)
+	authorization := srv.Config().Endpoints.Authorization
+	endpoint, err := url.Parse(authorization)
 	if err != nil {
 		return nil, fmt.Errorf("ginoauth: Endpoints.Authorization: %w", err)
 	}
@@ -87,7 +88,7 @@ func wrap(srv *engine.Server, opts Options, pages *pages) (*Server, error) {
 	if err := origin.AddTrustedOrigin(endpoint.Scheme + "://" + endpoint.Host); err != nil {
 		return nil, fmt.Errorf("ginoauth: Endpoints.Authorization: %w", err)
 	}
-	return &Server{engine: srv, opts: opts, pages: pages, origin: origin, authorizePath: endpoint.Path}, nil
+	return &Server{engine: srv, opts: opts, pages: pages, origin: origin, authorizePath: pathOf(authorization)}, nil
 }
 
 // check returns everything that is wrong with the options, or the pages that
@@ -114,9 +115,8 @@ func (s *Server) Engine() *engine.Server { return s.engine }
 // and the metadata where RFC 8414 wants them. The handlers answer methods that
 // an endpoint does not have with 405 and Allow.
 func (s *Server) Mount(r *gin.Engine) {
-	cfg := s.engine.Config()
-	r.Any(pathOf(cfg.Endpoints.Authorization), s.Authorize())
-	r.Any(pathOf(cfg.Endpoints.Token), s.Token())
+	r.Any(s.authorizePath, s.Authorize())
+	r.Any(pathOf(s.engine.Config().Endpoints.Token), s.Token())
 	r.Any(s.engine.MetadataPath(), s.Metadata())
 }
 
