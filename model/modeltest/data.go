@@ -117,10 +117,10 @@ func (c *checker) openByMachine(s model.Model) *model.Token {
 	return t
 }
 
-// rotate spends the refresh token of t a minute after it was issued.
+// rotate spends the refresh token of t ten seconds after it was issued.
 func (c *checker) rotate(s model.Model, t *model.Token) (successor *model.Token, seed [32]byte) {
 	c.Helper()
-	successor, seed = newToken(t.GrantID, t.IssuedAt.Add(time.Minute)), newSeed()
+	successor, seed = newToken(t.GrantID, t.IssuedAt.Add(10*time.Second)), newSeed()
 	c.ok(s.RotateRefreshToken(c.ctx, t.RefreshKey(), seed, cloneToken(successor)), "RotateRefreshToken")
 	return successor, seed
 }

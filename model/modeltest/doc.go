@@ -17,8 +17,8 @@
 // is not allowed. Run compares seeded random histories with it. To look for
 // more, or with a property tester that shrinks what it finds, drive it yourself:
 //
-//	g := modeltest.Generator{Pick: modeltest.Seeded(42)}
 //	var spec modeltest.Spec
+//	g := modeltest.Generator{Pick: modeltest.Seeded(42), Spec: &spec}
 //	for range 1000 {
 //		op := g.Next()
 //		got := op.Apply(ctx, store)

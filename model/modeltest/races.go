@@ -126,37 +126,46 @@ func raceOpen(c *checker) {
 	}
 }
 
+// raceRevoke runs a save and a revocation that meet, now one a little ahead and
+// now the other.
+func raceRevoke(round int, save, revoke func() error) (saveErr, revokeErr error) {
+	errs := race(2, func(i int) error {
+		if i == round%2 {
+			time.Sleep(time.Duration(round/2%8) * 50 * time.Microsecond)
+		}
+		if i == 0 {
+			return save()
+		}
+		return revoke()
+	})
+	return errs[0], errs[1]
+}
+
 // raceRedeemRevoke redeems and revokes at once: whoever is first, nothing lives.
 func raceRedeemRevoke(c *checker) {
 	s := c.newStore()
-	for range rounds {
+	for round := range rounds {
 		code := c.openByCode(s)
 		t := newToken(code.Key.Grant, now)
-		errs := race(2, func(i int) error {
-			if i == 0 {
-				return s.RedeemAuthorizationCode(c.ctx, code.Key, cloneToken(t))
-			}
-			return s.RevokeGrant(c.ctx, code.Key.Grant)
-		})
-		c.is(errs[0], "RedeemAuthorizationCode racing RevokeGrant", nil, model.ErrRevoked, model.ErrNotFound)
-		c.ok(errs[1], "RevokeGrant racing RedeemAuthorizationCode")
+		saveErr, revokeErr := raceRevoke(round,
+			func() error { return s.RedeemAuthorizationCode(c.ctx, code.Key, cloneToken(t)) },
+			func() error { return s.RevokeGrant(c.ctx, code.Key.Grant) })
+		c.is(saveErr, "RedeemAuthorizationCode racing RevokeGrant", nil, model.ErrRevoked, model.ErrNotFound)
+		c.ok(revokeErr, "RevokeGrant racing RedeemAuthorizationCode")
 		c.dead(s, code, t)
 	}
 }
 
 func raceRotateRevoke(c *checker) {
 	s := c.newStore()
-	for range rounds {
+	for round := range rounds {
 		t := c.openByToken(s)
 		next := newToken(t.GrantID, now)
-		errs := race(2, func(i int) error {
-			if i == 0 {
-				return s.RotateRefreshToken(c.ctx, t.RefreshKey(), newSeed(), cloneToken(next))
-			}
-			return s.RevokeGrant(c.ctx, t.GrantID)
-		})
-		c.is(errs[0], "RotateRefreshToken racing RevokeGrant", nil, model.ErrRevoked, model.ErrNotFound)
-		c.ok(errs[1], "RevokeGrant racing RotateRefreshToken")
+		saveErr, revokeErr := raceRevoke(round,
+			func() error { return s.RotateRefreshToken(c.ctx, t.RefreshKey(), newSeed(), cloneToken(next)) },
+			func() error { return s.RevokeGrant(c.ctx, t.GrantID) })
+		c.is(saveErr, "RotateRefreshToken racing RevokeGrant", nil, model.ErrRevoked, model.ErrNotFound)
+		c.ok(revokeErr, "RevokeGrant racing RotateRefreshToken")
 		c.dead(s, nil, t, next)
 	}
 }
@@ -165,16 +174,13 @@ func raceRotateRevoke(c *checker) {
 // grant is wholly there or wholly gone, and a revocation that follows ends it.
 func raceOpenRevoke(c *checker) {
 	s := c.newStore()
-	for range rounds {
+	for round := range rounds {
 		t := newToken(newGrant(), now)
-		errs := race(2, func(i int) error {
-			if i == 0 {
-				return s.SaveToken(c.ctx, cloneToken(t))
-			}
-			return s.RevokeGrant(c.ctx, t.GrantID)
-		})
-		c.ok(errs[0], "SaveToken racing RevokeGrant")
-		c.ok(errs[1], "RevokeGrant racing SaveToken")
+		saveErr, revokeErr := raceRevoke(round,
+			func() error { return s.SaveToken(c.ctx, cloneToken(t)) },
+			func() error { return s.RevokeGrant(c.ctx, t.GrantID) })
+		c.ok(saveErr, "SaveToken racing RevokeGrant")
+		c.ok(revokeErr, "RevokeGrant racing SaveToken")
 		_, err := s.GetAccessToken(c.ctx, t.AccessKey())
 		if err == nil {
 			c.live(s, t)

@@ -42,14 +42,19 @@ type T interface {
 // [Pauser]. Run it with -race. It raises GOMAXPROCS to 4 while it runs.
 func Run(t *testing.T, newStore func(t *testing.T) model.Model) {
 	t.Helper()
-	if before := runtime.GOMAXPROCS(0); before < 4 {
-		runtime.GOMAXPROCS(4)
-		t.Cleanup(func() { runtime.GOMAXPROCS(before) })
-	}
+	raiseProcs(t)
 	for _, r := range rules {
 		t.Run(r.name, func(t *testing.T) {
 			r.check(&checker{T: t, ctx: t.Context(), newStore: func() model.Model { return newStore(t) }})
 		})
+	}
+}
+
+// raiseProcs lets four goroutines run at once until the test ends.
+func raiseProcs(t *testing.T) {
+	if before := runtime.GOMAXPROCS(0); before < 4 {
+		runtime.GOMAXPROCS(4)
+		t.Cleanup(func() { runtime.GOMAXPROCS(before) })
 	}
 }
 
@@ -59,6 +64,8 @@ type rule struct {
 	check func(*checker)
 }
 
+// rules are ordered such that none builds on one that comes later: the first to
+// fail says what is wrong.
 var rules = [...]rule{
 	{"ClientIsFound", clientIsFound},
 
@@ -78,8 +85,8 @@ var rules = [...]rule{
 	{"RotateUnknown", rotateUnknown},
 	{"OneSeedPerGrant", oneSeedPerGrant},
 	{"RevokeAccessTokenEndsIt", revokeAccessTokenEndsIt},
-	{"RevokeAccessTokenEndsNothingElse", revokeAccessTokenEndsNothingElse},
 	{"RevokeAccessTokenIsIdempotent", revokeAccessTokenIsIdempotent},
+	{"RevokeAccessTokenEndsNothingElse", revokeAccessTokenEndsNothingElse},
 
 	{"GrantIsOpenedOnce", grantIsOpenedOnce},
 	{"RevokedGrantIsNotOpenedAgain", revokedGrantIsNotOpenedAgain},
@@ -99,17 +106,17 @@ var rules = [...]rule{
 	{"OddTimes", oddTimes},
 	{"OddExtra", oddExtra},
 
+	{"ForcedRedeemRedeem", forcedRedeemRedeem},
+	{"ForcedRotateRotate", forcedRotateRotate},
+	{"ForcedOpenOpen", forcedOpenOpen},
+	{"ForcedRedeemRevoke", forcedRedeemRevoke},
+	{"ForcedRotateRevoke", forcedRotateRevoke},
 	{"RaceRedeem", raceRedeem},
 	{"RaceRotate", raceRotate},
 	{"RaceOpen", raceOpen},
 	{"RaceRedeemRevoke", raceRedeemRevoke},
 	{"RaceRotateRevoke", raceRotateRevoke},
 	{"RaceOpenRevoke", raceOpenRevoke},
-	{"ForcedRedeemRedeem", forcedRedeemRedeem},
-	{"ForcedRotateRotate", forcedRotateRotate},
-	{"ForcedOpenOpen", forcedOpenOpen},
-	{"ForcedRedeemRevoke", forcedRedeemRevoke},
-	{"ForcedRotateRevoke", forcedRotateRevoke},
 
 	{"SweepKeepsCodes", sweepKeepsCodes},
 	{"SweepKeepsTokens", sweepKeepsTokens},
