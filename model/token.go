@@ -24,7 +24,8 @@ func (id GrantID) IsZero() bool { return id == GrantID{} }
 func ParseGrantID(s string) (GrantID, error) {
 	var id GrantID
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(b) != len(id) || GrantID(b).IsZero() {
+	// The decoder skips line breaks: only the length tells that there are none.
+	if err != nil || len(s) != base64.RawURLEncoding.EncodedLen(len(id)) || len(b) != len(id) || GrantID(b).IsZero() {
 		return GrantID{}, errors.New("not a grant id")
 	}
 	return GrantID(b), nil
