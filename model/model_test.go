@@ -2,6 +2,7 @@ package model_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ func TestParseScope(t *testing.T) {
 		}
 	}
 	for _, in := range []string{"a\tb", "a\nb", `a"b`, `a\b`, "é", "\x00", "a\x7f"} {
-		if got, err := model.ParseScope(in); err != model.ErrBadScope || got != "" {
+		if got, err := model.ParseScope(in); !errors.Is(err, model.ErrBadScope) || got != "" {
 			t.Errorf("ParseScope(%q): got %q, %v, want ErrBadScope", in, got, err)
 		}
 	}
