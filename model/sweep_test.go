@@ -35,6 +35,7 @@ func TestSweepEvery(t *testing.T) {
 			t.Errorf("%d calls at first, want 3: two full batches and an empty one", calls)
 		}
 		time.Sleep(3*time.Minute + time.Second)
+		synctest.Wait()
 		if calls != 6 || errs != 1 {
 			t.Errorf("%d calls and %d errors after three periods, want 6 and 1", calls, errs)
 		}
