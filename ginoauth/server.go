@@ -27,7 +27,9 @@ type Options struct {
 	// parameter return_to, which [Server.ReturnTo] reads after the login.
 	LoginURL string
 
-	// Consent replaces the consent page by the application's own.
+	// Consent replaces the consent page by the application's own. The headers are
+	// set; a page with other styles than ConsentPage.CSS has to set its own
+	// Content-Security-Policy, with frame-ancestors and without form-action.
 	Consent func(*gin.Context, *ConsentPage)
 	// OnError renders errors in place of JSON and the error page. Status and
 	// headers are set before; on the authorization endpoint they are those of a
