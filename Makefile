@@ -33,6 +33,11 @@ fmt-check:
 lint: ## Runs golangci-lint, in the pinned version, in every module
 	@scripts/lint
 
+.PHONY: screenshots
+screenshots: ## Takes pictures of the demo's pages, light and dark, on a phone and on a desk, in integration/screenshots
+	mkdir -p integration/screenshots
+	cd integration && SCREENSHOTS="$$PWD/screenshots" GOWORK=off go test -count=1 ./browser
+
 .PHONY: fuzz
 fuzz: ## Runs every fuzz target for a short while (FUZZTIME: seconds for each)
 	@scripts/fuzz

@@ -52,7 +52,7 @@ func newPages() (*pages, error) {
 		css:       template.CSS(css), //nolint:gosec // the style sheet is our own
 		// No form-action: the redirect after the login and the consent may lead to a
 		// client, and browsers hold it against that too.
-		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; frame-ancestors 'none'; base-uri 'none'",
+		policy: "default-src 'none'; img-src data:; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; frame-ancestors 'none'; base-uri 'none'",
 	}
 	for _, f := range files {
 		name, ok := strings.CutSuffix(f.Name(), ".html")
