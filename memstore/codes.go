@@ -12,6 +12,7 @@ type codeRecord struct {
 	issued, expires, retain       int64  // ms
 	grant                         uint32 // 0: the slot is free
 	client, user, scope, redirect uint32 // in values
+	resources                     uint32
 	redirectSent, hasChallenge    bool
 	spent                         bool
 }
@@ -41,6 +42,7 @@ func (s *Store) SaveAuthorizationCode(ctx context.Context, code *model.Authoriza
 		client:       sh.values.add(code.ClientID),
 		user:         sh.values.add(code.UserID),
 		scope:        sh.values.add(string(code.Scope)),
+		resources:    sh.values.add(string(code.Resources)),
 		redirect:     sh.values.add(code.RedirectURI),
 		redirectSent: code.RedirectURISent,
 	}
@@ -67,6 +69,7 @@ func (s *Store) GetAuthorizationCode(ctx context.Context, key model.Key) (*model
 		ClientID:        sh.values.get(c.client),
 		UserID:          sh.values.get(c.user),
 		Scope:           model.Scope(sh.values.get(c.scope)),
+		Resources:       model.Resources(sh.values.get(c.resources)),
 		RedirectURI:     sh.values.get(c.redirect),
 		RedirectURISent: c.redirectSent,
 		Challenge:       c.challenge,
@@ -133,6 +136,7 @@ func (sh *shard) removeCode(i uint32) {
 	sh.values.drop(c.client)
 	sh.values.drop(c.user)
 	sh.values.drop(c.scope)
+	sh.values.drop(c.resources)
 	sh.values.drop(c.redirect)
 	sh.codes.release(i)
 }

@@ -12,8 +12,7 @@ type tokenRecord struct {
 	digest          model.Digest // of the access token
 	issued, expires int64        // ms
 	client, user    uint32       // in values, like the next three
-	scope           uint32
-	grantScope      uint32
+	terms           uint32       // in terms
 	extra           uint32
 	grant           uint32 // the grant's record, or 0 for a lone token
 	pair            uint32 // what the refresh token adds, or 0
@@ -59,17 +58,16 @@ func (sh *shard) insert(t *model.Token, h hashes, grant uint32) uint32 {
 	i := sh.tokens.alloc()
 	r := sh.tokens.at(i)
 	*r = tokenRecord{
-		id:         t.GrantID,
-		digest:     t.Access,
-		issued:     t.IssuedAt.UnixMilli(),
-		expires:    t.AccessExpiresAt.UnixMilli(),
-		client:     sh.values.add(t.ClientID),
-		user:       sh.values.add(t.UserID),
-		scope:      sh.values.add(string(t.Scope)),
-		grantScope: sh.values.add(string(t.GrantScope)),
-		extra:      sh.values.add(string(t.Extra)),
-		grant:      grant,
-		used:       true,
+		id:      t.GrantID,
+		digest:  t.Access,
+		issued:  t.IssuedAt.UnixMilli(),
+		expires: t.AccessExpiresAt.UnixMilli(),
+		client:  sh.values.add(t.ClientID),
+		user:    sh.values.add(t.UserID),
+		terms:   sh.terms.add(termsOf(t), terms.clone),
+		extra:   sh.values.add(string(t.Extra)),
+		grant:   grant,
+		used:    true,
 	}
 	sh.access[h.access] = i
 	if needsPair(t) {
@@ -129,8 +127,8 @@ func (sh *shard) fill(t *model.Token, r *tokenRecord) {
 	t.ClientID = sh.values.get(r.client)
 	t.UserID = sh.values.get(r.user)
 	t.Access = r.digest
-	t.Scope = model.Scope(sh.values.get(r.scope))
-	t.GrantScope = model.Scope(sh.values.get(r.grantScope))
+	a := sh.terms.get(r.terms)
+	t.Scope, t.GrantScope, t.Resources, t.GrantResources = a.scope, a.grantScope, a.resources, a.grantResources
 	t.IssuedAt = fromMilli(r.issued)
 	t.AccessExpiresAt = fromMilli(r.expires)
 	t.GrantExpiresAt = t.AccessExpiresAt
@@ -165,8 +163,7 @@ func (sh *shard) removeToken(i uint32) {
 	}
 	sh.values.drop(r.client)
 	sh.values.drop(r.user)
-	sh.values.drop(r.scope)
-	sh.values.drop(r.grantScope)
+	sh.terms.drop(r.terms)
 	sh.values.drop(r.extra)
 	sh.tokens.release(i)
 }

@@ -74,6 +74,7 @@ type shard struct {
 	tokens       slab[tokenRecord]
 	pairs        slab[pairRecord]
 	values       values
+	terms        interned[terms]
 
 	round round
 	hand  uint32 // where the sweep at the next insert goes on

@@ -62,6 +62,9 @@ type Client struct {
 	SkipConsent bool
 	// AllowNoPKCE lets a confidential client leave out the code challenge.
 	AllowNoPKCE bool
+	// ResourceServer lets the client introspect every token (RFC 7662), and not
+	// only its own. Confidential clients only.
+	ResourceServer bool
 	// Disabled refuses the client everywhere, as if it was not registered.
 	// Access tokens it already has run to their expiry.
 	Disabled bool
@@ -149,6 +152,9 @@ func (c *Client) validateAuth(bad func(string, ...any)) {
 	}
 	if slices.ContainsFunc(c.Secrets, func(h SecretHash) bool { return h.Digest.IsZero() }) {
 		bad("Secrets holds a zero digest: make them with model.HashSecrets")
+	}
+	if c.Public && c.ResourceServer {
+		bad("ResourceServer is for confidential clients only: the endpoint must know who asks (RFC 7662, section 2.1)")
 	}
 	if c.Public && c.AllowNoPKCE {
 		bad("AllowNoPKCE is for confidential clients only (RFC 9700, section 2.1.1)")

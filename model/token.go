@@ -71,6 +71,10 @@ type Token struct {
 	// grant, which a later refresh may ask for again after one was narrowed.
 	Scope, GrantScope Scope
 
+	// Resources is for which resources the access token is, GrantResources for
+	// which a later refresh may ask (RFC 8707). Empty: the server's own.
+	Resources, GrantResources Resources
+
 	// IssuedAt and the expiries are UTC in whole milliseconds. A time has expired
 	// when now >= expiry. RefreshExpiresAt is zero without a refresh token.
 	// GrantExpiresAt is the limit of the whole family and never earlier than the
@@ -108,6 +112,7 @@ type AuthorizationCode struct {
 	Key              Key
 	ClientID, UserID string
 	Scope            Scope
+	Resources        Resources
 
 	// RedirectURI is where the code was sent. RedirectURISent tells whether the
 	// request named it: only what was sent must be repeated at the exchange.
