@@ -107,7 +107,7 @@ func (s *Server) stillValid(ctx context.Context, c *model.Client, req *Authorize
 func (s *Server) newCode(req *AuthorizeRequest, user *model.User, scope model.Scope, key model.Key) *model.AuthorizationCode {
 	now := s.now()
 	code := &model.AuthorizationCode{
-		Key: key, ClientID: req.ClientID, UserID: user.ID, Scope: scope,
+		Key: key, ClientID: req.ClientID, UserID: user.ID, Scope: scope, Resources: req.Resources,
 		RedirectURI: req.RedirectURI, RedirectURISent: req.RedirectURISent,
 		Challenge: req.Challenge, HasChallenge: req.HasChallenge,
 		IssuedAt: now, ExpiresAt: later(now, s.cfg.CodeLifetime), RetainUntil: now.Add(replayWindow),

@@ -55,6 +55,9 @@ func (s *Server) authenticate(r *http.Request, scopes []string) (*model.Token, *
 	case !s.cfg.Clock().Before(t.AccessExpiresAt):
 		return t, invalidToken("token_expired")
 	}
+	if !s.isForUs(t) {
+		return t, invalidToken("token_resource").because(fmt.Errorf("the token is for %q, this is %q", t.Resources, s.cfg.Resource))
+	}
 	return t, s.checkScopes(ctx, t, scopes)
 }
 

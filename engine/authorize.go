@@ -27,6 +27,8 @@ type AuthorizeRequest struct {
 	RedirectURISent bool
 	// Scope is what is asked for, or the default scope.
 	Scope model.Scope
+	// Resources are for which resources the tokens will be (RFC 8707).
+	Resources model.Resources
 	// State goes back to the client byte for byte, if HasState.
 	State    string
 	HasState bool
@@ -240,7 +242,7 @@ func commonPrefix(a, b string) int {
 // authorizeParameters checks what remains once errors can be redirected.
 func (s *Server) authorizeParameters(f *form, a *AuthorizeRequest) *Error {
 	if f.repeated != "" {
-		return refuse(CodeInvalidRequest, "repeated_parameter", "A parameter is repeated.").because(fmt.Errorf("%q came more than once", loggable(f.repeated)))
+		return repeatedParameter(f.repeated)
 	}
 	switch rt := f.get("response_type"); rt {
 	case "code":
@@ -264,23 +266,33 @@ func (s *Server) authorizeParameters(f *form, a *AuthorizeRequest) *Error {
 	if err := s.readChallenge(f, a); err != nil {
 		return err
 	}
-	scope, err := s.requestedScope(a.Client, f.get("scope"))
-	a.Scope = scope
+	var err *Error
+	if a.Resources, err = s.requestedResources(f); err != nil {
+		return err
+	}
+	a.Scope, err = s.requestedScope(a.Client, f.get("scope"))
 	return err
 }
 
 // rebuildQuery writes the parameters that mean something here, in a fixed order.
 func rebuildQuery(f *form) string {
 	var b strings.Builder
-	for _, name := range [...]string{"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method"} {
-		if v := f.get(name); v != "" {
-			if b.Len() > 0 {
-				b.WriteByte('&')
-			}
-			b.WriteString(name)
-			b.WriteByte('=')
-			b.WriteString(escape(v))
+	add := func(name, value string) {
+		if value == "" {
+			return
 		}
+		if b.Len() > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(name)
+		b.WriteByte('=')
+		b.WriteString(escape(value))
+	}
+	for _, name := range [...]string{"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method"} {
+		add(name, f.get(name))
+	}
+	for _, v := range f.all("resource") {
+		add("resource", v)
 	}
 	return b.String()
 }

@@ -15,7 +15,7 @@ import (
 func (c *Config) validate() error {
 	var errs []error
 	bad := func(field, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("engine: Config."+field+" "+format, args...))
+		errs = append(errs, fmt.Errorf("engine: Config.%s %s", field, fmt.Sprintf(format, args...)))
 	}
 	if c.Model == nil {
 		bad("Model", "is missing: set a store, such as memstore.New()")
@@ -26,7 +26,7 @@ func (c *Config) validate() error {
 	c.validateTokens(bad)
 	for i, k := range c.Keys {
 		if len(k) != 32 {
-			bad("Keys", "[%d] has %d bytes: make each of 32 random bytes", i, len(k))
+			bad(fmt.Sprintf("Keys[%d]", i), "has %d bytes: make each of 32 random bytes", len(k))
 		}
 	}
 	if c.Keys != nil && len(c.Keys) == 0 {
@@ -37,10 +37,10 @@ func (c *Config) validate() error {
 	}
 	for name, g := range c.Grants {
 		if g == nil {
-			bad("Grants", "[%q] is nil: remove the entry or give a Grant", name)
+			bad(fmt.Sprintf("Grants[%q]", name), "is nil: remove the entry or give a Grant")
 		}
 		if u, err := url.Parse(name); !isBuiltIn(name) && (err != nil || !u.IsAbs()) {
-			bad("Grants", "[%q] must be named by an absolute URI (RFC 6749, section 4.5)", name)
+			bad(fmt.Sprintf("Grants[%q]", name), "must be named by an absolute URI (RFC 6749, section 4.5)")
 		}
 	}
 	return errors.Join(errs...)
@@ -63,8 +63,20 @@ func (c *Config) validateURLs(bad func(field, format string, args ...any)) {
 	if strings.ContainsAny(c.Issuer, "?") {
 		bad("Issuer", "%q must have no query (RFC 8414, section 2)", c.Issuer)
 	}
-	c.validateURL("Endpoints.Authorization", c.Endpoints.Authorization, bad)
-	c.validateURL("Endpoints.Token", c.Endpoints.Token, bad)
+	for _, e := range c.Endpoints.list() {
+		// A default is as good or bad as the issuer, which was looked at.
+		if *e.url != c.endpoint(e.path) {
+			c.validateURL("Endpoints."+e.name, *e.url, bad)
+		}
+	}
+	if c.Resource != "" {
+		c.validateURL("Resource", c.Resource, bad)
+	}
+	for _, r := range c.Resources {
+		if _, err := model.ParseResources(r); err != nil || r == "" {
+			bad("Resources", "%q: %v", r, model.ErrBadResource)
+		}
+	}
 }
 
 func (c *Config) validateURL(field, raw string, bad func(field, format string, args ...any)) {
@@ -93,11 +105,11 @@ func (c *Config) validateScopes(bad func(field, format string, args ...any)) {
 	for i, info := range c.Scopes {
 		p, err := model.ParseScope(info.Name)
 		if err != nil || info.Name == "" || string(p) != info.Name || strings.Contains(info.Name, " ") {
-			bad("Scopes", "[%d].Name %q is not a scope token: one word of printable ASCII without \" and \\", i, info.Name)
+			bad(fmt.Sprintf("Scopes[%d].Name", i), "%q is not a scope token: one word of printable ASCII without \" and \\", info.Name)
 			continue
 		}
 		if info.Title == "" {
-			bad("Scopes", "[%d].Title of %q is missing: say in the user's words what it allows", i, info.Name)
+			bad(fmt.Sprintf("Scopes[%d].Title", i), "of %q is missing: say in the user's words what it allows", info.Name)
 		}
 		names = append(names, info.Name)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/gin-oauth/gin-oauth-server/model"
@@ -32,6 +33,14 @@ type Config struct {
 	// ResourceScope is what Authenticate asks for when the route names no scope.
 	// Empty: any valid token will do.
 	ResourceScope model.Scope
+
+	// Resource is the identifier of the API that this server guards itself (RFC
+	// 8707, RFC 9728): an absolute URL without fragment. Empty: it has none.
+	Resource string
+	// Resources are the identifiers of further resources that tokens may be asked
+	// for. A request for any other is invalid_target. With neither Resource nor
+	// Resources the parameter is ignored.
+	Resources []string
 
 	// CodeLifetime is how long an authorization code lives. Defaults to 60
 	// seconds, at most 10 minutes (RFC 6749, section 4.1.2).
@@ -135,7 +144,30 @@ type Endpoints struct {
 	Authorization string
 	// Token defaults to the issuer with /oauth/token.
 	Token string
+	// Revocation defaults to the issuer with /oauth/revoke.
+	Revocation string
+	// Introspection defaults to the issuer with /oauth/introspect.
+	Introspection string
 }
+
+// namedEndpoint is one of the endpoints, with its default path below the issuer.
+type namedEndpoint struct {
+	name, path string
+	url        *string
+}
+
+// list returns all endpoints.
+func (e *Endpoints) list() []namedEndpoint {
+	return []namedEndpoint{
+		{"Authorization", "/oauth/authorize", &e.Authorization},
+		{"Token", "/oauth/token", &e.Token},
+		{"Revocation", "/oauth/revoke", &e.Revocation},
+		{"Introspection", "/oauth/introspect", &e.Introspection},
+	}
+}
+
+// endpoint returns the URL of a path below the issuer.
+func (c *Config) endpoint(path string) string { return strings.TrimSuffix(c.Issuer, "/") + path }
 
 // ScopeInfo is one scope of the vocabulary.
 type ScopeInfo struct {

@@ -16,6 +16,7 @@ const (
 	CodeInvalidGrant            = "invalid_grant"
 	CodeInvalidRequest          = "invalid_request"
 	CodeInvalidScope            = "invalid_scope"
+	CodeInvalidTarget           = "invalid_target"
 	CodeInvalidToken            = "invalid_token"
 	CodeRequestNotSupported     = "request_not_supported"
 	CodeRequestURINotSupported  = "request_uri_not_supported"

@@ -37,7 +37,8 @@ const (
 type Event struct {
 	Type EventType
 	Time time.Time
-	// Endpoint is where: "authorize", "token" or "authenticate".
+	// Endpoint is where: "authorize", "token", "authenticate", "revoke",
+	// "introspect" ….
 	Endpoint  string
 	GrantType string
 	GrantID   model.GrantID
@@ -57,6 +58,8 @@ const (
 	atAuthorize    = "authorize"
 	atToken        = "token"
 	atAuthenticate = "authenticate"
+	atRevoke       = "revoke"
+	atIntrospect   = "introspect"
 )
 
 // level returns how loud the log is about an event. Refusals on the resource
@@ -65,8 +68,10 @@ func (e *Event) level() slog.Level {
 	switch e.Type {
 	case EventFault:
 		return slog.LevelError
-	case EventReplayed, EventRevoked:
+	case EventReplayed:
 		return slog.LevelWarn
+	case EventRevoked:
+		return slog.LevelInfo
 	case EventRefused, EventDenied:
 		if e.Endpoint != atAuthenticate {
 			return slog.LevelInfo

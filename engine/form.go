@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -103,6 +104,17 @@ func (f *form) get(name string) string {
 		}
 	}
 	return ""
+}
+
+// all returns every value of a parameter that may repeat.
+func (f *form) all(name string) []string {
+	var values []string
+	for i := range f.params {
+		if f.params[i].name == name && f.params[i].value != "" {
+			values = append(values, f.params[i].value)
+		}
+	}
+	return values
 }
 
 // count returns how often the parameter came.
@@ -254,4 +266,10 @@ func isPrintable(s string) bool {
 		}
 	}
 	return true
+}
+
+// repeatedParameter refuses a request in which a parameter came twice (RFC 6749,
+// sections 3.1 and 3.2).
+func repeatedParameter(name string) *Error {
+	return refuse(CodeInvalidRequest, "repeated_parameter", "A parameter is repeated.").because(fmt.Errorf("%q came more than once", loggable(name)))
 }

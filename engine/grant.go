@@ -62,6 +62,8 @@ type completer interface {
 	continues(t *model.Token)
 	// scope returns the scope that the request gets, before policy.
 	scope(s *Server, req *TokenRequest) (model.Scope, *Error)
+	// resources returns those of the grant.
+	resources() model.Resources
 }
 
 func (s *Server) makeGrants() map[string]Grant {
@@ -95,7 +97,11 @@ func (s *Server) scopeOf(req *TokenRequest, d *Decision) (model.Scope, *Error) {
 // digests are missing.
 func (s *Server) prepare(req *TokenRequest, d *Decision, scope model.Scope) (*model.Token, *Error) {
 	c := req.Client
-	t := &model.Token{ClientID: c.ID, UserID: d.UserID, Scope: scope, GrantScope: scope, IssuedAt: s.now()}
+	resources, err := s.resourcesOf(req, d)
+	if err != nil {
+		return nil, err
+	}
+	t := &model.Token{ClientID: c.ID, UserID: d.UserID, Scope: scope, GrantScope: scope, Resources: resources, GrantResources: resources, IssuedAt: s.now()}
 	if d.complete != nil {
 		d.complete.continues(t)
 	} else if err := s.drawGrant(&t.GrantID); err != nil {

@@ -82,8 +82,10 @@ func (g authorizationCodeGrant) burn(ctx context.Context, code *model.Authorizat
 type codeExchange struct{ code *model.AuthorizationCode }
 
 func (x *codeExchange) continues(t *model.Token) {
-	t.GrantID, t.GrantScope = x.code.Key.Grant, x.code.Scope
+	t.GrantID, t.GrantScope, t.GrantResources = x.code.Key.Grant, x.code.Scope, x.code.Resources
 }
+
+func (x *codeExchange) resources() model.Resources { return x.code.Resources }
 
 // scope is what the user consented to, as far as the client may still have it.
 func (x *codeExchange) scope(_ *Server, req *TokenRequest) (model.Scope, *Error) {

@@ -51,7 +51,10 @@ type rotation struct {
 
 func (x *rotation) continues(t *model.Token) {
 	t.GrantID, t.GrantScope, t.GrantExpiresAt = x.old.GrantID, x.old.GrantScope, x.old.GrantExpiresAt
+	t.GrantResources = x.old.GrantResources
 }
+
+func (x *rotation) resources() model.Resources { return x.old.GrantResources }
 
 // scope is what the request asks for within the grant, or all of the grant that
 // the client may still have. A refresh never widens.
@@ -160,6 +163,8 @@ func (x *rotation) again(ctx context.Context, s *Server, t *model.Token) (*Token
 		return nil, x.replayed(ctx, s, t)
 	case !successor.Scope.Equal(t.Scope):
 		return nil, refreshUnknown("grace_scope").because(fmt.Errorf("this request would get %q, the answer that is repeated has %q", t.Scope, successor.Scope))
+	case !successor.Resources.Equal(t.Resources):
+		return nil, refreshUnknown("grace_resource").because(fmt.Errorf("this request would get %q, the answer that is repeated has %q", t.Resources, successor.Resources))
 	case successor.Access != access.key.Digest:
 		return nil, refreshUnknown("grace_not_computable")
 	}

@@ -17,25 +17,34 @@ type metadata struct {
 	Issuer                string   `json:"issuer"`
 	AuthorizationEndpoint string   `json:"authorization_endpoint"`
 	TokenEndpoint         string   `json:"token_endpoint"`
+	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	IntrospectionEndpoint string   `json:"introspection_endpoint"`
 	ScopesSupported       []string `json:"scopes_supported,omitempty"`
 	ResponseTypes         []string `json:"response_types_supported"`
 	ResponseModes         []string `json:"response_modes_supported"`
 	GrantTypes            []string `json:"grant_types_supported"`
 	AuthMethods           []string `json:"token_endpoint_auth_methods_supported"`
+	RevocationMethods     []string `json:"revocation_endpoint_auth_methods_supported"`
+	IntrospectionMethods  []string `json:"introspection_endpoint_auth_methods_supported"`
 	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
 	IssParameter          bool     `json:"authorization_response_iss_parameter_supported"`
 }
 
 func (s *Server) makeMetadata() ([]byte, error) {
+	methods := []string{model.AuthSecretBasic, model.AuthSecretPost, model.AuthNone}
 	return json.Marshal(metadata{
 		Issuer:                s.cfg.Issuer,
 		AuthorizationEndpoint: s.cfg.Endpoints.Authorization,
 		TokenEndpoint:         s.cfg.Endpoints.Token,
+		RevocationEndpoint:    s.cfg.Endpoints.Revocation,
+		IntrospectionEndpoint: s.cfg.Endpoints.Introspection,
 		ScopesSupported:       slices.Collect(s.vocabulary.Tokens()),
 		ResponseTypes:         []string{"code"},
 		ResponseModes:         []string{"query"},
 		GrantTypes:            slices.Sorted(maps.Keys(s.grants)),
-		AuthMethods:           []string{model.AuthSecretBasic, model.AuthSecretPost, model.AuthNone},
+		AuthMethods:           methods,
+		RevocationMethods:     methods,
+		IntrospectionMethods:  methods,
 		ChallengeMethods:      s.challengeMethods(),
 		IssParameter:          true,
 	})

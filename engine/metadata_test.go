@@ -23,9 +23,13 @@ func TestMetadata(t *testing.T) {
 		t.Parallel()
 		assert.Equal(t, http.StatusOK, a.Code)
 		assert.Equal(t, map[string]any{
-			"issuer":                                         issuer,
-			"authorization_endpoint":                         issuer + "/oauth/authorize",
-			"token_endpoint":                                 issuer + "/oauth/token",
+			"issuer":                 issuer,
+			"authorization_endpoint": issuer + "/oauth/authorize",
+			"token_endpoint":         issuer + "/oauth/token",
+			"revocation_endpoint":    issuer + "/oauth/revoke",
+			"introspection_endpoint": issuer + "/oauth/introspect",
+			"revocation_endpoint_auth_methods_supported":    []any{"client_secret_basic", "client_secret_post", "none"},
+			"introspection_endpoint_auth_methods_supported": []any{"client_secret_basic", "client_secret_post", "none"},
 			"scopes_supported":                               []any{"read", "write", "admin"},
 			"response_types_supported":                       []any{"code"},
 			"response_modes_supported":                       []any{"query"},

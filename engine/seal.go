@@ -25,6 +25,7 @@ type sealed struct {
 	RedirectURI     string
 	RedirectURISent bool
 	Scope           model.Scope
+	Resources       model.Resources
 	State           []byte
 	HasState        bool
 	Challenge       [32]byte
@@ -66,7 +67,7 @@ func (s *Server) Seal(req *AuthorizeRequest, user *model.User) (string, error) {
 	plain, err := json.Marshal(sealed{
 		Grant: req.GrantID, ClientID: req.ClientID,
 		RedirectURI: req.RedirectURI, RedirectURISent: req.RedirectURISent,
-		Scope: req.Scope, State: []byte(req.State), HasState: req.HasState,
+		Scope: req.Scope, Resources: req.Resources, State: []byte(req.State), HasState: req.HasState,
 		Challenge: req.Challenge, HasChallenge: req.HasChallenge,
 		ExpiresAt: s.now().Add(pageLifetime).UnixMilli(),
 	})
@@ -114,7 +115,7 @@ func (s *Server) open(form string, user *model.User) (*AuthorizeRequest, *Error)
 	return &AuthorizeRequest{
 		GrantID: f.Grant, ClientID: f.ClientID,
 		RedirectURI: f.RedirectURI, RedirectURISent: f.RedirectURISent,
-		Scope: f.Scope, State: string(f.State), HasState: f.HasState,
+		Scope: f.Scope, Resources: f.Resources, State: string(f.State), HasState: f.HasState,
 		Challenge: f.Challenge, HasChallenge: f.HasChallenge,
 	}, nil
 }

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -61,9 +60,9 @@ func New(cfg Config) (*Server, error) {
 }
 
 func (c *Config) setDefaults() {
-	base := strings.TrimSuffix(c.Issuer, "/")
-	setDefault(&c.Endpoints.Authorization, base+"/oauth/authorize")
-	setDefault(&c.Endpoints.Token, base+"/oauth/token")
+	for _, e := range c.Endpoints.list() {
+		setDefault(e.url, c.endpoint(e.path))
+	}
 	setDefault(&c.Realm, "oauth")
 	setDefault(&c.CodeLifetime, defaultCodeLifetime)
 	setDefault(&c.AccessTokenLifetime, defaultAccessLifetime)

@@ -51,7 +51,7 @@ func (s *Server) token(r *http.Request, ev *Event) (*TokenResponse, *Error) {
 	}
 	ev.ClientID = loggable(f.get("client_id"))
 	if f.repeated != "" {
-		return nil, refuse(CodeInvalidRequest, "repeated_parameter", "A parameter is repeated.").because(fmt.Errorf("%q came more than once", loggable(f.repeated)))
+		return nil, repeatedParameter(f.repeated)
 	}
 	client, err := s.authenticateClient(r, &f, ev)
 	if err != nil {

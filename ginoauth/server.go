@@ -118,7 +118,10 @@ func (s *Server) Engine() *engine.Server { return s.engine }
 // an endpoint does not have with 405 and Allow.
 func (s *Server) Mount(r *gin.Engine) {
 	r.Any(s.authorizePath, s.Authorize())
-	r.Any(pathOf(s.engine.Config().Endpoints.Token), s.Token())
+	at := s.engine.Config().Endpoints
+	r.Any(pathOf(at.Token), s.Token())
+	r.Any(pathOf(at.Revocation), s.Revoke())
+	r.Any(pathOf(at.Introspection), s.Introspect())
 	r.Any(s.engine.MetadataPath(), s.Metadata())
 }
 

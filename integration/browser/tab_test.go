@@ -52,7 +52,7 @@ type tab struct {
 	console  []string // what the browser complained about
 }
 
-func newTab(chromium context.Context, t *testing.T) *tab {
+func newTab(t *testing.T, chromium context.Context) *tab {
 	t.Helper()
 	p := &tab{t: t}
 	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.listen))
@@ -182,10 +182,7 @@ func (p *tab) photograph(name string) {
 	dir := os.Getenv("SCREENSHOTS")
 	for _, look := range looks {
 		_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{
-				{Name: "prefers-color-scheme", Value: look.scheme},
-				{Name: "prefers-reduced-motion", Value: "reduce"},
-			},
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: look.scheme}},
 		})
 		require.NoError(p.t, err)
 		require.NoError(p.t, chromedp.Do(p.ctx, chromedp.EmulateViewport(look.width, look.height, look.options...)))
@@ -195,7 +192,6 @@ func (p *tab) photograph(name string) {
 		if dir == "" {
 			continue
 		}
-		require.NoError(p.t, chromedp.Do(p.ctx, chromedp.Evaluate[chromedp.Void]("scrollTo(0, 0)")))
 		picture, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
 		require.NoError(p.t, err)
 		require.NoError(p.t, os.WriteFile(filepath.Join(dir, name+"-"+look.name+".png"), picture, 0o644))
