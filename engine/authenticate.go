@@ -112,6 +112,7 @@ func (s *Server) challenge(e *Error, scopes []string) {
 	default:
 		return
 	}
+	s.refer(e)
 	var b strings.Builder
 	b.WriteString(`Bearer realm="` + s.cfg.Realm + `"`)
 	if e.Code != "" {

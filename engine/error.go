@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/base32"
 	"errors"
 	"maps"
 	"net/http"
@@ -49,6 +50,9 @@ type Error struct {
 	State       string
 	HasState    bool
 
+	// Reference is a short random word that stands in the description and in the
+	// log: who has a client's error finds out why it came. The engine draws it.
+	Reference string
 	// Reason names the rule that refused, such as "redirect_uri_mismatch"; it
 	// stands in the log and in events. Cause is the detail or the fault behind
 	// it. Neither is ever sent.
@@ -92,9 +96,24 @@ func (e *Error) HTTPStatus() int {
 	return http.StatusBadRequest
 }
 
-// SafeDescription returns the description with the characters replaced that
-// RFC 6749, section 5.2, does not allow.
-func (e *Error) SafeDescription() string { return sanitize(e.Description) }
+// SafeDescription returns the description as it stands on the wire: with the
+// reference, and with the characters replaced that RFC 6749, section 5.2, does
+// not allow.
+func (e *Error) SafeDescription() string {
+	if e.Description == "" || e.Reference == "" {
+		return sanitize(e.Description)
+	}
+	return sanitize(e.Description + " (ref " + e.Reference + ")")
+}
+
+// refer draws the reference of an error that is about to be answered.
+func (s *Server) refer(e *Error) {
+	var b [5]byte
+	if e.Reference != "" || s.random(b[:]) != nil {
+		return // an answer without a reference is still an answer
+	}
+	e.Reference = base32.StdEncoding.EncodeToString(b[:])
+}
 
 // sanitize keeps to %x20-21 / %x23-5B / %x5D-7E: quotes become single ones,
 // everything else that is not allowed a question mark.

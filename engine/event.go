@@ -108,6 +108,7 @@ func (s *Server) emit(ctx context.Context, e Event) {
 	text("scope", string(e.Scope))
 	text("reason", e.Reason)
 	if e.Err != nil {
+		text("ref", e.Err.Reference)
 		text("error", e.Err.Code)
 		text("description", e.Err.Description)
 		if e.Err.Cause != nil {
@@ -119,6 +120,7 @@ func (s *Server) emit(ctx context.Context, e Event) {
 
 // refused reports a refusal or a fault and returns it as an error.
 func (s *Server) refused(ctx context.Context, e Event, err *Error) *Error {
+	s.refer(err)
 	e.Type, e.Reason, e.Err = EventRefused, err.Reason, err
 	if err.HTTPStatus() >= 500 {
 		e.Type = EventFault

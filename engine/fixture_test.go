@@ -181,6 +181,7 @@ func post(path string, form url.Values) *http.Request {
 func (f *fixture) do(r *http.Request) answer {
 	w := httptest.NewRecorder()
 	f.ServeHTTP(w, r)
+	withoutReferences(w)
 	a := answer{w}
 	f.remember(a)
 	return a
