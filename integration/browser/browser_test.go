@@ -80,7 +80,7 @@ func (w *world) request() string {
 // atConsent opens the client's request and signs in.
 func (w *world) atConsent(t *testing.T) *tab {
 	t.Helper()
-	p := newTab(t, w.chromium)
+	p := newTab(w.chromium, t)
 	require.Equal(t, http.StatusOK, p.open(w.request()))
 	require.Equal(t, http.StatusOK, p.signIn("wonderland"))
 	require.True(t, p.has(allow), p.text())
@@ -128,7 +128,7 @@ func assertAnswered(t *testing.T, w *world, p *tab) url.Values {
 
 // testAllow is also the test that no form-action is in the way: Chromium holds the redirects that follow a form to it, too.
 func testAllow(t *testing.T, w *world) {
-	p := newTab(t, w.chromium)
+	p := newTab(w.chromium, t)
 	p.open(w.request())
 	require.Equal(t, "/login", p.url().Path)
 	p.photograph("login")
@@ -153,7 +153,7 @@ func testDeny(t *testing.T, w *world) {
 }
 
 func testWrongPassword(t *testing.T, w *world) {
-	p := newTab(t, w.chromium)
+	p := newTab(w.chromium, t)
 	p.open(w.request())
 	p.signIn("looking-glass")
 	require.True(t, p.has("input[name=password]"), p.text())
@@ -184,8 +184,8 @@ func testExpiredSession(t *testing.T, w *world) {
 func testBackButton(t *testing.T, w *world) {
 	p := w.atConsent(t)
 	page := p.url().String()
-	field, value := "input[type=hidden]", ""
-	value = p.attribute(field, "value")
+	const field = "input[type=hidden]"
+	value := p.attribute(field, "value")
 	p.click(allow)
 	first := assertAnswered(t, w, p).Get("code")
 
@@ -203,7 +203,7 @@ func testBackButton(t *testing.T, w *world) {
 }
 
 func testErrorPage(t *testing.T, w *world) {
-	p := newTab(t, w.chromium)
+	p := newTab(w.chromium, t)
 	assert.Equal(t, http.StatusBadRequest, p.open(strings.Replace(w.request(), "%2Fcallback", "%2Felsewhere", 1)))
 	assert.Equal(t, "/oauth/authorize", p.url().Path)
 	p.photograph("error")
@@ -225,7 +225,7 @@ func testForeignConsent(t *testing.T, w *world) {
 
 // testForeignLogin lets another site sign the user in as somebody else.
 func testForeignLogin(t *testing.T, w *world) {
-	p := newTab(t, w.chromium)
+	p := newTab(w.chromium, t)
 	p.open(w.strange("/form", url.Values{"action": {w.demo.URL + "/login"}, "username": {"alice"}, "password": {"wonderland"}}))
 	assert.Equal(t, http.StatusForbidden, p.click("button"))
 	p.photograph("foreign-login")
@@ -271,7 +271,7 @@ func testNothingFromElsewhere(t *testing.T, w *world) {
 }
 
 func testDemoClient(t *testing.T, w *world) {
-	p := newTab(t, w.chromium)
+	p := newTab(w.chromium, t)
 	require.Equal(t, http.StatusOK, p.open(w.demo.URL+"/client"))
 	p.click("form[action='/client/start'] button")
 	p.photograph("client-1-asking")

@@ -52,7 +52,7 @@ type tab struct {
 	console  []string // what the browser complained about
 }
 
-func newTab(t *testing.T, chromium context.Context) *tab {
+func newTab(chromium context.Context, t *testing.T) *tab {
 	t.Helper()
 	p := &tab{t: t}
 	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.listen))
@@ -182,7 +182,10 @@ func (p *tab) photograph(name string) {
 	dir := os.Getenv("SCREENSHOTS")
 	for _, look := range looks {
 		_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: look.scheme}},
+			Features: []*emulation.MediaFeature{
+				{Name: "prefers-color-scheme", Value: look.scheme},
+				{Name: "prefers-reduced-motion", Value: "reduce"},
+			},
 		})
 		require.NoError(p.t, err)
 		require.NoError(p.t, chromedp.Do(p.ctx, chromedp.EmulateViewport(look.width, look.height, look.options...)))
@@ -192,6 +195,7 @@ func (p *tab) photograph(name string) {
 		if dir == "" {
 			continue
 		}
+		require.NoError(p.t, chromedp.Do(p.ctx, chromedp.Evaluate[chromedp.Void]("scrollTo(0, 0)")))
 		picture, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
 		require.NoError(p.t, err)
 		require.NoError(p.t, os.WriteFile(filepath.Join(dir, name+"-"+look.name+".png"), picture, 0o644))

@@ -112,7 +112,7 @@ func Start(t testing.TB, seed *SeedFile, flags ...string) *Server {
 			assert.NoError(t, err, "the demo must exit 0 on SIGTERM\n%s", s.Log())
 		case <-time.After(20 * time.Second):
 			_ = cmd.Process.Kill()
-			_ = <-ended
+			<-ended //nolint:errcheck // it was killed
 			assert.Fail(t, "the demo did not stop on SIGTERM", s.Log())
 		}
 		assert.NotContains(t, s.Log(), "DATA RACE")

@@ -18,7 +18,11 @@ type Visitor struct {
 	t      testing.TB
 	server *Server
 	http   *http.Client
+	secret []string
 }
+
+// Secrets are what nobody else may learn of this visitor: cookies, and what was in the forms that were sent.
+func (v *Visitor) Secrets() []string { return v.secret }
 
 // NewVisitor is a visitor that nobody knows yet.
 func (s *Server) NewVisitor(t testing.TB) *Visitor {
@@ -34,6 +38,17 @@ func (s *Server) NewVisitor(t testing.TB) *Visitor {
 			return nil
 		},
 	}}
+}
+
+// SignIn signs in without a client's request and returns the status of the page that comes of it.
+func (v *Visitor) SignIn(username, password string) int {
+	v.t.Helper()
+	page := v.do(http.MethodGet, v.server.URL+"/login", nil)
+	f := page.form("username")
+	require.NotNil(v.t, f, page.body)
+	f.fields.Set("username", username)
+	f.fields.Set("password", password)
+	return v.submit(page, f).response.StatusCode
 }
 
 // Authorize opens an authorization URL as alice: signs in if asked to, answers the consent page with the decision (allow or
@@ -77,6 +92,9 @@ func (v *Visitor) do(method, target string, form url.Values) page {
 	res, err := v.http.Do(req)
 	require.NoError(v.t, err)
 	defer res.Body.Close()
+	for _, cookie := range v.http.Jar.Cookies(res.Request.URL) {
+		v.secret = append(v.secret, cookie.Value)
+	}
 	text, err := io.ReadAll(res.Body)
 	require.NoError(v.t, err)
 	return page{res, string(text)}
@@ -86,6 +104,11 @@ func (v *Visitor) submit(p page, f *form) page {
 	v.t.Helper()
 	target, err := p.response.Request.URL.Parse(f.action)
 	require.NoError(v.t, err)
+	for name, values := range f.fields {
+		if name != "decision" && name != "username" && name != "return_to" {
+			v.secret = append(v.secret, values...)
+		}
+	}
 	return v.do(strings.ToUpper(f.method), target.String(), f.fields)
 }
 
