@@ -70,7 +70,10 @@ func newSessionApp(t *testing.T, store sessions.Store, disabled *atomic.Bool) *a
 
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
-	a.client = &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	// Not the default one, whose connections any httptest.Server that is closed closes.
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	a.client = &http.Client{Transport: transport, Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return a
 }
 
