@@ -2,9 +2,12 @@ package memstore
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
+
+var _ model.ClientModel = (*Store)(nil)
 
 // AddClient registers a copy of the client, or returns what
 // [model.Client.Validate] has against it. A client with the same ID is replaced:
@@ -33,4 +36,57 @@ func (s *Store) GetClient(ctx context.Context, clientID string) (*model.Client, 
 		return c.(*model.Client), nil
 	}
 	return nil, model.ErrNotFound
+}
+
+// CreateClient implements [model.ClientModel]. A client that is not valid is
+// refused with what [model.Client.Validate] says.
+func (s *Store) CreateClient(ctx context.Context, client *model.Client) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := client.Validate(); err != nil {
+		return err
+	}
+	if _, there := s.clients.LoadOrStore(client.ID, client.Clone()); there {
+		return model.ErrExists
+	}
+	return nil
+}
+
+// UpdateClient implements [model.ClientModel]. What change makes of the client
+// must be valid and keep its ID.
+func (s *Store) UpdateClient(ctx context.Context, clientID string, change func(*model.Client) error) error {
+	for {
+		// Also between two attempts: change may be slow, and others faster.
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		old, ok := s.clients.Load(clientID)
+		if !ok {
+			return model.ErrNotFound
+		}
+		next := old.(*model.Client).Clone()
+		if err := change(next); err != nil {
+			return err
+		}
+		if next.ID != clientID {
+			return fmt.Errorf("memstore: the ID of client %q cannot be changed", clientID)
+		}
+		if err := next.Validate(); err != nil {
+			return err
+		}
+		// A copy, because change may have kept what it was given.
+		if s.clients.CompareAndSwap(clientID, old, next.Clone()) {
+			return nil
+		}
+	}
+}
+
+// DeleteClient implements [model.ClientModel]. It is [Store.RemoveClient].
+func (s *Store) DeleteClient(ctx context.Context, clientID string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.RemoveClient(clientID)
+	return nil
 }

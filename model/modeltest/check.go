@@ -219,6 +219,23 @@ func diffToken(got, want *model.Token) string {
 	return d.String()
 }
 
+// diffClient takes an empty list for the same as nil.
+func diffClient(got, want *model.Client) string {
+	if got == nil {
+		return "nil without an error"
+	}
+	var d diff
+	g, w := reflect.ValueOf(*got), reflect.ValueOf(*want)
+	for i := range w.NumField() {
+		a, b := g.Field(i), w.Field(i)
+		if b.Kind() == reflect.Slice && a.Len() == 0 && b.Len() == 0 {
+			continue
+		}
+		d.field(w.Type().Field(i).Name, a.Interface(), b.Interface())
+	}
+	return d.String()
+}
+
 // sameJSON compares as JSON: a store may lay an object out anew, but must keep
 // every number's digits. No object is the same as nil only.
 func sameJSON(a, b json.RawMessage) bool {

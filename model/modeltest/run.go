@@ -38,14 +38,19 @@ type T interface {
 // newStore may return the same database again and again, if only Run writes to
 // it meanwhile: all ids are random. It ends what it started in t.Cleanup.
 //
-// What else a store offers is tested as well: [model.Sweeper], [ClientAdder] and
-// [Pauser]. Run it with -race. It raises GOMAXPROCS to 4 while it runs.
+// What else a store offers is tested as well: [model.Sweeper], [ClientAdder],
+// [Pauser] and [ClientStore]. Run it with -race. It raises GOMAXPROCS to 4 while it runs.
 func Run(t *testing.T, newStore func(t *testing.T) model.Model) {
 	t.Helper()
 	raiseProcs(t)
 	for _, r := range rules {
 		t.Run(r.name, func(t *testing.T) {
 			r.check(&checker{T: t, ctx: t.Context(), newStore: func() model.Model { return newStore(t) }})
+		})
+	}
+	if _, ok := newStore(t).(ClientStore); ok {
+		t.Run("Clients", func(t *testing.T) {
+			RunClients(t, func(t *testing.T) ClientStore { return newStore(t).(ClientStore) })
 		})
 	}
 }
