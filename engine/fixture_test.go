@@ -136,6 +136,7 @@ func fixtureClients() []model.Client {
 		{ID: "empty", Secrets: model.HashSecrets("x"), Grants: []string{"urn:example:nothing"}, RedirectURIs: []string{"https://c.example/cb"}, Scope: "read write"},
 		{ID: "short", Secrets: model.HashSecrets("x"), Grants: all[1:], Scope: "read write", AccessTokenLifetime: time.Minute, RefreshTokenLifetime: 2 * time.Minute},
 		{ID: "ext", Secrets: model.HashSecrets("x"), Grants: []string{customURN, model.GrantPassword}, Scope: "read write"},
+		{ID: "rs", Secrets: model.HashSecrets("rss"), Grants: []string{model.GrantClientCredentials}, ResourceServer: true},
 		{ID: "off", Secrets: model.HashSecrets("x"), Grants: all, RedirectURIs: []string{r1}, Scope: "read write", AllowNoPKCE: true, Disabled: true},
 	}
 }
@@ -198,6 +199,18 @@ func (f *fixture) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			f.srv.WriteError(w, r, err)
 		} else {
 			f.srv.WriteToken(w, r, res)
+		}
+	case "/oauth/revoke":
+		if err := f.srv.Revoke(r); err != nil {
+			f.srv.WriteError(w, r, err)
+		} else {
+			f.srv.WriteRevoked(w, r)
+		}
+	case "/oauth/introspect":
+		if in, err := f.srv.Introspect(r); err != nil {
+			f.srv.WriteError(w, r, err)
+		} else {
+			f.srv.WriteIntrospection(w, r, in)
 		}
 	case f.srv.MetadataPath():
 		f.srv.WriteMetadata(w, r)
