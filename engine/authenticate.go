@@ -124,6 +124,9 @@ func (s *Server) challenge(e *Error, scopes []string) {
 	if len(scopes) > 0 && e.Code != CodeInvalidRequest {
 		b.WriteString(`, scope="` + sanitize(strings.Join(scopes, " ")) + `"`)
 	}
+	if s.resourceMetadataURL != "" {
+		b.WriteString(`, resource_metadata="` + s.resourceMetadataURL + `"`)
+	}
 	if e.Header == nil {
 		e.Header = http.Header{}
 	}

@@ -37,6 +37,8 @@ type Config struct {
 	// Resource is the identifier of the API that this server guards itself (RFC
 	// 8707, RFC 9728): an absolute URL without fragment. Empty: it has none.
 	Resource string
+	// ResourceName is what Resource is called, for people. Optional.
+	ResourceName string
 	// Resources are the identifiers of further resources that tokens may be asked
 	// for. A request for any other is invalid_target. With neither Resource nor
 	// Resources the parameter is ignored.

@@ -27,7 +27,10 @@ type Server struct {
 	seals      []cipher.AEAD
 	issParam   string // "iss=…", escaped
 	metadata   []byte
-	buffers    sync.Pool
+	// resourceMetadata and where it is, if the server has a resource of its own.
+	resourceMetadata    []byte
+	resourceMetadataURL string
+	buffers             sync.Pool
 }
 
 // New returns a server for this configuration, which it copies. All problems of
@@ -54,6 +57,12 @@ func New(cfg Config) (*Server, error) {
 	}
 	if s.metadata, err = s.makeMetadata(); err != nil {
 		return nil, err
+	}
+	if cfg.Resource != "" {
+		s.resourceMetadata, s.resourceMetadataURL, err = makeResourceMetadata(cfg.Resource, cfg.ResourceName, []string{cfg.Issuer}, s.vocabulary, cfg.bearerMethods())
+		if err != nil {
+			return nil, err
+		}
 	}
 	s.logStart()
 	return s, nil

@@ -123,6 +123,9 @@ func (s *Server) Mount(r *gin.Engine) {
 	r.Any(pathOf(at.Revocation), s.Revoke())
 	r.Any(pathOf(at.Introspection), s.Introspect())
 	r.Any(s.engine.MetadataPath(), s.Metadata())
+	if at := s.engine.ResourceMetadataURL(); at != "" {
+		r.Any(pathOf(at), s.ResourceMetadata())
+	}
 }
 
 func pathOf(endpoint string) string {
