@@ -144,6 +144,7 @@ func (s *site) routes(demoSecret string) (*gin.Engine, error) {
 	r.NoRoute(s.notFound)
 
 	get := func(path string, h gin.HandlerFunc) { r.Match([]string{http.MethodGet, http.MethodHead}, path, h) }
+	get("/icon.svg", s.pages.icon)
 	get("/healthz", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
 
 	// The authorization server, with its metadata where RFC 8414 wants them: for an

@@ -116,7 +116,7 @@ func (b *browser) sees(r reply, status int, texts ...string) {
 		assert.Contains(b.t, r.body, text)
 	}
 	h := r.Header
-	assert.Regexp(b.t, "^default-src 'none'; (img-src data:; )?style-src 'sha256-", h.Get("Content-Security-Policy"))
+	assert.Regexp(b.t, "^default-src 'none'; (img-src 'self'; )?style-src 'sha256-", h.Get("Content-Security-Policy"))
 	assert.NotContains(b.t, h.Get("Content-Security-Policy"), "form-action")
 	assert.Equal(b.t, "DENY", h.Get("X-Frame-Options"))
 	assert.Equal(b.t, "no-store", h.Get("Cache-Control"))
@@ -167,6 +167,9 @@ func TestHealthAndHead(t *testing.T) {
 	t.Parallel()
 	b := startDemo(t)
 	assert.Equal(t, "ok\n", b.get("/healthz").body)
+	icon := b.get("/icon.svg")
+	assert.Equal(t, http.StatusOK, icon.StatusCode)
+	assert.Equal(t, "image/svg+xml", icon.Header.Get("Content-Type"))
 	head := b.do(http.MethodHead, "/", nil)
 	assert.Equal(t, http.StatusOK, head.StatusCode)
 	assert.Empty(t, head.body)

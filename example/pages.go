@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html/template"
+	"net/http"
 	"path"
 	"strings"
 	"time"
@@ -52,7 +53,7 @@ func newPages() (*pages, error) {
 		css:       template.CSS(css), //nolint:gosec // the style sheet is our own
 		// No form-action: the redirect after the login and the consent may lead to a
 		// client, and browsers hold it against that too.
-		policy: "default-src 'none'; img-src data:; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; frame-ancestors 'none'; base-uri 'none'",
+		policy: "default-src 'none'; img-src 'self'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; frame-ancestors 'none'; base-uri 'none'",
 	}
 	for _, f := range files {
 		name, ok := strings.CutSuffix(f.Name(), ".html")
@@ -88,6 +89,13 @@ func (p *pages) show(c *gin.Context, status int, name string, data page) {
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
 	c.Data(status, "text/html; charset=utf-8", b.Bytes())
+}
+
+// icon serves the picture in the browser's tab.
+func (p *pages) icon(c *gin.Context) {
+	c.Header("Cache-Control", "public, max-age=86400")
+	c.Header("X-Content-Type-Options", "nosniff")
+	c.FileFromFS("pages/icon.svg", http.FS(pageFiles))
 }
 
 func funcs() template.FuncMap {
