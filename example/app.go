@@ -102,6 +102,8 @@ func (s *site) engineConfig(store model.Model) engine.Config {
 		Endpoints: engine.Endpoints{
 			Authorization: s.origin + "/oauth/authorize",
 			Token:         s.origin + "/oauth/token",
+			Revocation:    s.origin + "/oauth/revoke",
+			Introspection: s.origin + "/oauth/introspect",
 		},
 		Scopes:               scopeInfos(),
 		CodeLifetime:         s.cfg.codeLifetime,

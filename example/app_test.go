@@ -241,6 +241,8 @@ func TestIssuerWithPath(t *testing.T) {
 		assert.Equal(t, b.base+"/tenant/a", m["issuer"])
 		assert.Equal(t, b.base+"/oauth/authorize", m["authorization_endpoint"])
 		assert.Equal(t, b.base+"/oauth/token", m["token_endpoint"])
+		assert.Equal(t, b.base+"/oauth/revoke", m["revocation_endpoint"])
+		assert.Equal(t, b.base+"/oauth/introspect", m["introspection_endpoint"])
 	}
 	b.walkTo(t, "read")
 	b.sees(b.get("/client"), http.StatusOK, "Get the notes")

@@ -26,6 +26,7 @@ type walkthrough struct {
 	redirectURI  string
 	authorizeURL string
 	tokenURL     string
+	revokeURL    string
 	issuer       string
 	http         *http.Client
 	flows        *flows
@@ -36,7 +37,7 @@ func newWalkthrough(s *site, secret string, server http.Handler) *walkthrough {
 	endpoints := s.oauth.Engine().Config().Endpoints
 	return &walkthrough{
 		site: s, secret: secret, redirectURI: s.origin + callbackPath,
-		authorizeURL: endpoints.Authorization, tokenURL: endpoints.Token, issuer: s.cfg.issuer,
+		authorizeURL: endpoints.Authorization, tokenURL: endpoints.Token, revokeURL: endpoints.Revocation, issuer: s.cfg.issuer,
 		http:  &http.Client{Transport: inProcess{server}, Timeout: 10 * time.Second},
 		flows: newFlows(strings.HasPrefix(s.origin, "https://"), time.Now),
 		now:   time.Now,
@@ -51,6 +52,8 @@ type clientData struct {
 	Calls, Refreshes, Breaks []*exchange
 	GrantedScope             string
 	SpentRefresh             bool
+	// SignedOut, and how the tokens were given back.
+	Revoked *exchange
 
 	// AuthorizeURL is set while the request waits for its answer.
 	AuthorizeURL string
@@ -71,7 +74,7 @@ func (w *walkthrough) show(c *gin.Context) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	d := clientData{
-		Connected: f.connected(), SignedOut: f.signedOut,
+		Connected: f.connected(), SignedOut: f.signedOut, Revoked: f.revoked,
 		Authorize: f.authorize, Answer: f.answer, Token: f.token,
 		Calls: f.calls, Refreshes: f.refreshes, Breaks: f.breaks,
 		GrantedScope: f.grantedScope, SpentRefresh: f.spentRefresh != "",
@@ -199,26 +202,35 @@ type tokens struct {
 	Error   string `json:"error"`
 }
 
-// tokenRequest sends a form to the token endpoint, authenticated by the client's
-// id and secret (RFC 6749, section 2.3.1).
+// tokenRequest sends a form to the token endpoint.
 func (w *walkthrough) tokenRequest(c *gin.Context, title, form string) (*tokenAnswer, error) {
-	ctx := c.Request.Context()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.tokenURL, strings.NewReader(form))
+	e, body, err := w.postForm(c, title, w.tokenURL, form)
 	if err != nil {
 		return nil, err
 	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.SetBasicAuth(url.QueryEscape(demoClientID), url.QueryEscape(w.secret))
-	e, body, err := w.do(ctx, title, r, form)
-	if err != nil {
-		return nil, err
-	}
-	e.Sent = append([]parameter{{"Authorization", demoClientID + " : " + hidden, "the client’s id and secret, as HTTP Basic"}}, decodeQuery(form)...)
 	a := &tokenAnswer{exchange: e}
 	if err := json.Unmarshal(body, &a.tokens); err != nil {
 		return nil, errors.New("the token endpoint answered no JSON")
 	}
 	return a, nil
+}
+
+// postForm sends a form as the client, authenticated by its id and secret (RFC
+// 6749, section 2.3.1).
+func (w *walkthrough) postForm(c *gin.Context, title, target, form string) (*exchange, []byte, error) {
+	ctx := c.Request.Context()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, target, strings.NewReader(form))
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.SetBasicAuth(url.QueryEscape(demoClientID), url.QueryEscape(w.secret))
+	e, body, err := w.do(ctx, title, r, form)
+	if err != nil {
+		return nil, nil, err
+	}
+	e.Sent = append([]parameter{{"Authorization", demoClientID + " : " + hidden, "the client’s id and secret, as HTTP Basic"}}, decodeQuery(form)...)
+	return e, body, nil
 }
 
 // take keeps the tokens of an answer that has some.

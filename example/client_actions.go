@@ -135,11 +135,26 @@ func (w *walkthrough) replay(c *gin.Context) {
 	})
 }
 
-// signOut lets the client forget its tokens.
+// signOut gives the tokens back, so that they are worth nothing from then on, and
+// forgets them (RFC 7009).
 func (w *walkthrough) signOut(c *gin.Context) {
+	var revoked *exchange
+	if old := w.flows.of(c); old != nil {
+		old.mu.Lock()
+		token := old.refresh
+		old.mu.Unlock()
+		if token != "" {
+			e, _, err := w.postForm(c, "The refresh token, given back", w.revokeURL, encode("token", token, "token_type_hint", "refresh_token"))
+			if err != nil {
+				w.site.fault(c, "demo client", err)
+				return
+			}
+			revoked = e
+		}
+	}
 	f := w.flows.begin(c)
 	f.mu.Lock()
-	f.signedOut = true
-	f.mu.Unlock()
+	defer f.mu.Unlock()
+	f.signedOut, f.revoked = true, revoked
 	w.see(c, "")
 }

@@ -42,6 +42,7 @@ type flow struct {
 	spentCode, spentVerifier string
 	spentRefresh             string
 	signedOut                bool
+	revoked                  *exchange
 }
 
 func (f *flow) connected() bool { return f.access != "" }

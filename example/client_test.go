@@ -83,7 +83,23 @@ func TestWalkThrough(t *testing.T) {
 	b.sees(b.get("/client"), http.StatusOK, "is not taken any more")
 
 	assert.Equal(t, "/client", b.sent(b.post("/client/sign-out")))
-	b.sees(b.get("/client"), http.StatusOK, "has forgotten its tokens", "Make the request")
+	b.sees(b.get("/client"), http.StatusOK, "given its tokens back", "POST /oauth/revoke HTTP/1.1", "Make the request")
+	b.sent(b.post("/client/sign-out"))
+	b.sees(b.get("/client"), http.StatusOK, "forgotten everything")
+}
+
+func TestSignOutEndsTheGrant(t *testing.T) {
+	t.Parallel()
+	b := startDemo(t)
+	b.walkTo(t, "read")
+	b.sent(b.post("/client/call", "call", "notes"))
+	_, after, ok := strings.Cut(b.get("/client").body, "Authorization: Bearer ")
+	require.True(t, ok)
+	token, _, _ := strings.Cut(after, "\n")
+	token, _, _ = strings.Cut(token, "<")
+	require.Equal(t, http.StatusOK, b.api(http.MethodGet, "/api/notes", token, "", "").StatusCode)
+	b.sent(b.post("/client/sign-out"))
+	assert.Equal(t, http.StatusUnauthorized, b.api(http.MethodGet, "/api/notes", token, "", "").StatusCode)
 }
 
 func TestWalkThroughReplayWithoutGrace(t *testing.T) {

@@ -33,6 +33,10 @@ func meanings(name string) string {
 		return "seconds that the access token lives"
 	case "refresh_token":
 		return "gets the next pair, once"
+	case "token":
+		return "what is given back; the whole grant ends with it"
+	case "token_type_hint":
+		return "which of the two it is"
 	case "error":
 		return "why not"
 	case "error_description":

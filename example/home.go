@@ -29,6 +29,8 @@ func (s *site) home(c *gin.Context) {
 		Endpoints: []endpoint{
 			{"GET POST", "/oauth/authorize", "asks the user; answers the client with a code"},
 			{"POST", "/oauth/token", "gives tokens for a code, a refresh token or a client’s own secret"},
+			{"POST", "/oauth/revoke", "takes a token back"},
+			{"POST", "/oauth/introspect", "tells an API in another process what a token is worth"},
 			{"GET", metadata, "what this server can do (RFC 8414)"},
 			{"GET", "/api/me", "who the token stands for; for the scope profile"},
 			{"GET", "/api/notes", "the notes; for the scope read"},
