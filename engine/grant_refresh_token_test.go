@@ -15,11 +15,6 @@ import (
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
 
-// refresh sends RF of the rows: conf presents a refresh token.
-func (f *fixture) refresh(token string, edits ...string) answer {
-	return f.token("conf", "s3cret", "refresh_token", append([]string{"refresh_token=" + token}, edits...)...)
-}
-
 // plant saves a pair that no flow would make, for conf and alice, and returns
 // its texts. The edit changes the record before it is saved.
 func (f *fixture) plant(t *testing.T, change func(*model.Token)) (access, refresh string) {
