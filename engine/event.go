@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/gin-oauth/gin-oauth-server/model"
@@ -86,7 +87,7 @@ func (s *Server) emit(ctx context.Context, e Event) {
 		e.Time = s.now()
 	}
 	if s.cfg.Events != nil {
-		s.cfg.Events(ctx, e)
+		s.tell(ctx, e)
 	}
 	level := e.level()
 	if !s.cfg.Logger.Enabled(ctx, level) {
@@ -116,6 +117,17 @@ func (s *Server) emit(ctx context.Context, e Event) {
 		}
 	}
 	s.cfg.Logger.LogAttrs(ctx, level, "oauth: "+string(e.Type), attrs...)
+}
+
+// tell calls the hook. Its panic ends here: what was issued must be answered, and
+// the report of a fault must not fail in turn.
+func (s *Server) tell(ctx context.Context, e Event) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.cfg.Logger.ErrorContext(ctx, "oauth: Config.Events panicked", "event", string(e.Type), "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	s.cfg.Events(ctx, e)
 }
 
 // refused reports a refusal or a fault and returns it as an error.
