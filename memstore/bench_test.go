@@ -231,3 +231,17 @@ func BenchmarkSweep(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkListGrants lists the three grants of one user among a million tokens.
+func BenchmarkListGrants(b *testing.B) {
+	s, _ := fill(b, 1_000_000)
+	for range 3 {
+		must(b, s.SaveToken(context.Background(), userToken(t0, "alice")))
+	}
+	for b.Loop() {
+		got, err := s.ListGrants(context.Background(), model.GrantFilter{UserID: "alice"}, t0, 0)
+		if err != nil || len(got) != 3 {
+			b.Fatal(len(got), err)
+		}
+	}
+}

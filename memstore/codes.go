@@ -29,7 +29,7 @@ func (s *Store) SaveAuthorizationCode(ctx context.Context, code *model.Authoriza
 		return model.ErrExists
 	}
 	s.pause(ctx)
-	gi := sh.openGrant(code.Key.Grant)
+	gi := sh.openGrant(code.Key.Grant, code.ClientID, code.UserID, terms{grantScope: code.Scope, grantResources: code.Resources}, code.IssuedAt)
 	ci := sh.codes.alloc()
 	*sh.codes.at(ci) = codeRecord{
 		digest:       code.Key.Digest,
@@ -48,6 +48,8 @@ func (s *Store) SaveAuthorizationCode(ctx context.Context, code *model.Authoriza
 	}
 	g := sh.grantRecords.at(gi)
 	g.code, g.keepUntil = ci, code.RetainUntil.UnixMilli()
+	g.expires = code.ExpiresAt.UnixMilli()
+	g.liveUntil = g.expires
 	sh.inserted(code.IssuedAt.UnixMilli())
 	return nil
 }
@@ -103,7 +105,7 @@ func (s *Store) RedeemAuthorizationCode(ctx context.Context, key model.Key, toke
 	}
 	if token == nil {
 		s.pause(ctx)
-		c.spent = true
+		c.spent, g.liveUntil = true, 0
 		return nil
 	}
 	h, err := sh.admit(token)

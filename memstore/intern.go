@@ -48,6 +48,14 @@ func (v *interned[T]) add(value T, clone func(T) T) uint32 {
 	return id
 }
 
+// keep counts one more use of a value that is there.
+func (v *interned[T]) keep(id uint32) uint32 {
+	if id != 0 {
+		v.list[id-1].refs++
+	}
+	return id
+}
+
 func (v *interned[T]) get(id uint32) T {
 	if id == 0 {
 		var zero T

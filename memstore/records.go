@@ -82,9 +82,7 @@ func (sh *shard) insert(t *model.Token, h hashes, grant uint32) uint32 {
 		}
 	}
 	if grant != 0 {
-		g := sh.grantRecords.at(grant)
-		g.tokens++
-		g.keepUntil = max(g.keepUntil, t.GrantExpiresAt.UnixMilli(), sh.retention(r))
+		sh.note(sh.grantRecords.at(grant), r, t.GrantExpiresAt.UnixMilli())
 	}
 	return i
 }

@@ -13,6 +13,9 @@ import (
 var (
 	_ model.Model   = (*Store)(nil)
 	_ model.Sweeper = (*Store)(nil)
+
+	_ model.ConsentModel = (*Store)(nil)
+	_ model.GrantModel   = (*Store)(nil)
 )
 
 // The faults of this store. Neither happens with credentials from the engine:
@@ -52,6 +55,7 @@ func New() *Store {
 			grants:  map[model.GrantID]grantRef{},
 			access:  map[uint64]uint32{},
 			refresh: map[uint64]uint32{},
+			allowed: map[uint32]uint32{},
 			round:   newRound(),
 		}
 	}
@@ -76,6 +80,11 @@ type shard struct {
 	values       values
 	terms        interned[terms]
 
+	// consents are in the shard of their user; allowed finds the first of a user,
+	// by its number in values.
+	consents slab[consentRecord]
+	allowed  map[uint32]uint32
+
 	round round
 	hand  uint32 // where the sweep at the next insert goes on
 }
@@ -86,6 +95,11 @@ func (s *Store) shard(id model.GrantID) *shard {
 	x := binary.LittleEndian.Uint64(id[:8]) ^ binary.LittleEndian.Uint64(id[8:])
 	x *= 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio: moves every bit into the top ones
 	return &s.shards[x>>(64-shardBits)]
+}
+
+// shardOfUser returns the shard of what belongs to a user and to no grant.
+func (s *Store) shardOfUser(id string) *shard {
+	return &s.shards[maphash.String(s.shards[0].seed, id)>>(64-shardBits)]
 }
 
 func (sh *shard) hash(grant model.GrantID, digest model.Digest) uint64 {

@@ -48,9 +48,11 @@ func (sh *shard) inserted(issued int64) {
 	}
 }
 
-// slots returns how many slots there are to look at: tokens, then codes, then
-// grants, which go last because they wait for the others.
-func (sh *shard) slots() uint32 { return sh.tokens.n + sh.codes.n + sh.grantRecords.n }
+// slots returns how many slots there are to look at: tokens, codes, consents,
+// and then grants, which go last because they wait for the first two.
+func (sh *shard) slots() uint32 {
+	return sh.tokens.n + sh.codes.n + sh.consents.n + sh.grantRecords.n
+}
 
 // expire removes what is in slot i, counted from 1, if its retention has ended.
 func (sh *shard) expire(i uint32, now int64) bool {
@@ -72,12 +74,20 @@ func (sh *shard) expire(i uint32, now int64) bool {
 		return true
 	}
 	i -= sh.codes.n
+	if i <= sh.consents.n {
+		c := sh.consents.at(i)
+		if c.user == 0 || c.expires > now {
+			return false
+		}
+		sh.removeConsent(i)
+		return true
+	}
+	i -= sh.consents.n
 	g := sh.grantRecords.at(i)
 	if !g.used || g.keepUntil > now || g.tokens > 0 || g.code != 0 {
 		return false
 	}
-	delete(sh.grants, g.id)
-	sh.grantRecords.release(i)
+	sh.removeGrant(i)
 	return true
 }
 

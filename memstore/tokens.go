@@ -24,7 +24,7 @@ func (s *Store) SaveToken(ctx context.Context, token *model.Token) error {
 	}
 	s.pause(ctx)
 	if needsPair(token) {
-		sh.insert(token, h, sh.openGrant(token.GrantID))
+		sh.insert(token, h, sh.openGrant(token.GrantID, token.ClientID, token.UserID, termsOf(token), token.IssuedAt))
 	} else {
 		sh.grants[token.GrantID] = loneToken | grantRef(sh.insert(token, h, 0))
 	}
@@ -120,8 +120,16 @@ func (s *Store) RevokeAccessToken(ctx context.Context, key model.Key) error {
 	defer sh.mu.Unlock()
 	r := sh.byAccess(key, h)
 	s.pause(ctx)
-	if r != nil {
-		r.revoked = true
+	if r == nil {
+		return nil
+	}
+	r.revoked = true
+	// Without a refresh token there was nothing else in the grant that could be
+	// used, so it is not open any more.
+	if r.grant != 0 && (r.pair == 0 || sh.pairs.at(r.pair).digest.IsZero()) {
+		if g := sh.grantRecords.at(r.grant); g.tokens == 1 {
+			g.liveUntil = 0
+		}
 	}
 	return nil
 }

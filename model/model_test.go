@@ -38,6 +38,14 @@ func TestScopeSets(t *testing.T) {
 	if got := s.Intersect("write x read"); got != "read write" {
 		t.Errorf("Intersect gave %q", got)
 	}
+	for other, want := range map[model.Scope]model.Scope{"": "read write", "write": "read write", "admin read x": "read write admin x"} {
+		if got := s.Union(other); got != want {
+			t.Errorf("Union with %q gave %q, want %q", other, got, want)
+		}
+	}
+	if got := model.Scope("").Union("a b"); got != "a b" {
+		t.Errorf("Union of nothing gave %q", got)
+	}
 	defer func() {
 		if recover() == nil {
 			t.Error("NewScope took a token with a space")

@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"iter"
+	"slices"
 	"strings"
 )
 
@@ -141,6 +142,17 @@ func (s Scope) Intersect(other Scope) Scope {
 		}
 	}
 	return Scope(b.String())
+}
+
+// Union returns the tokens of s and then those of other that s lacks.
+func (s Scope) Union(other Scope) Scope {
+	switch {
+	case s.Covers(other):
+		return s
+	case s == "":
+		return other
+	}
+	return join(append(slices.Collect(s.Tokens()), slices.Collect(other.Tokens())...))
 }
 
 // String returns the scope as it stands on the wire.

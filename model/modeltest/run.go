@@ -39,7 +39,8 @@ type T interface {
 // it meanwhile: all ids are random. It ends what it started in t.Cleanup.
 //
 // What else a store offers is tested as well: [model.Sweeper], [ClientAdder],
-// [Pauser] and [ClientStore]. Run it with -race. It raises GOMAXPROCS to 4 while it runs.
+// [Pauser], and, by RunClients, RunConsents and RunGrants, the interfaces of what
+// a complete server stores besides. Run it with -race. It raises GOMAXPROCS to 4 while it runs.
 func Run(t *testing.T, newStore func(t *testing.T) model.Model) {
 	t.Helper()
 	raiseProcs(t)
@@ -48,11 +49,27 @@ func Run(t *testing.T, newStore func(t *testing.T) model.Model) {
 			r.check(&checker{T: t, ctx: t.Context(), newStore: func() model.Model { return newStore(t) }})
 		})
 	}
-	if _, ok := newStore(t).(ClientStore); ok {
-		t.Run("Clients", func(t *testing.T) {
-			RunClients(t, func(t *testing.T) ClientStore { return newStore(t).(ClientStore) })
-		})
+	runPart(t, "Clients", newStore, RunClients)
+	runPart(t, "Consents", newStore, RunConsents)
+	runPart(t, "Grants", newStore, RunGrants)
+}
+
+// runPart runs the part of an interface for a store that implements it.
+func runPart[S any](t *testing.T, name string, newStore func(t *testing.T) model.Model, run func(*testing.T, func(*testing.T) S)) {
+	t.Helper()
+	if _, ok := newStore(t).(S); !ok {
+		return
 	}
+	t.Run(name, func(t *testing.T) {
+		run(t, func(t *testing.T) S {
+			t.Helper()
+			s, ok := newStore(t).(S)
+			if !ok {
+				t.Fatalf("%s: of two stores only one implements the interface", name)
+			}
+			return s
+		})
+	})
 }
 
 // raiseProcs lets four goroutines run at once until the test ends.
