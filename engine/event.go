@@ -124,7 +124,8 @@ func (s *Server) emit(ctx context.Context, e Event) {
 func (s *Server) tell(ctx context.Context, e Event) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.cfg.Logger.ErrorContext(ctx, "oauth: Config.Events panicked", "event", string(e.Type), "panic", p, "stack", string(debug.Stack()))
+			s.cfg.Logger.LogAttrs(ctx, slog.LevelError, "oauth: Config.Events panicked",
+				slog.String("event", string(e.Type)), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 		}
 	}()
 	s.cfg.Events(ctx, e)
