@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 
@@ -122,34 +121,5 @@ func TestCodeBurnt(t *testing.T) {
 		f.exchange(code, "code_verifier="+strings.Repeat("b", 43)).assertError(t, 400, "invalid_grant")
 		assert.Zero(t, f.store.count("RevokeGrant"))
 		assert.Zero(t, f.countEvents(engine.EventFault))
-	})
-	t.Run("E39 burning fails: refused all the same, and told", func(t *testing.T) {
-		t.Parallel()
-		f := newFixture(t)
-		code := f.code(t, withS256, s256)
-		f.store.failOn("RedeemAuthorizationCode", context.DeadlineExceeded)
-		f.exchange(code, "code_verifier="+wrongVerifier).assertError(t, 400, "invalid_grant")
-		assert.Equal(t, 1, f.countEvents(engine.EventFault))
-	})
-	t.Run("E39 who hangs up does not save the code", func(t *testing.T) {
-		t.Parallel()
-		f := newFixture(t)
-		code := f.code(t, withS256, s256)
-		ctx, hangUp := context.WithCancel(context.Background())
-		f.store.setHook(func(ctx context.Context, verb string, do func() error) error {
-			if verb == "RedeemAuthorizationCode" {
-				hangUp()
-				_, limited := ctx.Deadline()
-				assert.True(t, limited, "a context of its own has a deadline of its own")
-			}
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			return do()
-		})
-		r := exchangeRequest(code, "code_verifier="+wrongVerifier).WithContext(ctx)
-		f.do(r).assertError(t, 400, "invalid_grant")
-		f.store.setHook(nil)
-		f.exchange(code, "code_verifier="+verifier).assertError(t, 400, "invalid_grant")
 	})
 }
