@@ -18,47 +18,55 @@ import (
 //
 // The token stands in the Authorization header. Only AllowBodyToken and
 // AllowQueryToken of [Config] make the body and the query be read at all.
-func (s *Server) Authenticate(r *http.Request, scopes ...string) (t *model.Token, err error) {
+func (p *Resource) Authenticate(r *http.Request, scopes ...string) (t *model.Token, err error) {
 	ctx := r.Context()
-	defer s.caught(ctx, atAuthenticate, &err)
-	if len(scopes) == 0 && s.cfg.ResourceScope != "" {
-		scopes = strings.Fields(string(s.cfg.ResourceScope))
+	defer p.caught(ctx, atAuthenticate, &err)
+	if len(scopes) == 0 && p.cfg.ResourceScope != "" {
+		scopes = strings.Fields(string(p.cfg.ResourceScope))
 	}
-	t, e := s.authenticate(r, scopes)
+	t, e := p.authenticate(r, scopes)
 	if e != nil {
-		s.challenge(e, scopes)
+		p.challenge(e, scopes)
 		ev := Event{Endpoint: atAuthenticate}
 		if t != nil {
 			ev.GrantID, ev.ClientID, ev.UserID, ev.Scope = t.GrantID, t.ClientID, t.UserID, t.Scope
 		}
-		return nil, s.refused(ctx, ev, e)
+		return nil, p.refused(ctx, ev, e)
 	}
 	return t, nil
 }
 
-func (s *Server) authenticate(r *http.Request, scopes []string) (*model.Token, *Error) {
-	text, e := s.readBearer(r)
+func (p *Resource) authenticate(r *http.Request, scopes []string) (*model.Token, *Error) {
+	text, e := p.readBearer(r)
 	if e != nil {
 		return nil, e
 	}
-	cred, ok := s.parseToken(text)
-	if !ok {
+	if len(text) > maxCredential {
 		return nil, invalidToken("token_unknown")
 	}
 	ctx := r.Context()
-	t, err := s.cfg.Model.GetAccessToken(ctx, cred.key)
+	t, err := p.cfg.Verifier.VerifyToken(ctx, text)
 	switch {
 	case errors.Is(err, model.ErrNotFound):
 		return nil, invalidToken("token_unknown")
 	case err != nil:
-		return nil, asError(err, "get_access_token")
-	case !s.cfg.Clock().Before(t.AccessExpiresAt):
+		return nil, asError(err, "verify_token")
+	case !p.clock().Before(t.AccessExpiresAt):
 		return t, invalidToken("token_expired")
+	case !p.isForUs(t):
+		return t, invalidToken("token_resource").because(fmt.Errorf("the token is for %q, this is %q", t.Resources, p.cfg.Resource))
 	}
-	if !s.isForUs(t) {
-		return t, invalidToken("token_resource").because(fmt.Errorf("the token is for %q, this is %q", t.Resources, s.cfg.Resource))
+	return t, p.checkScopes(ctx, t, scopes)
+}
+
+// isForUs reports whether a token is for this API (RFC 8707, section 2): one
+// that names resources must name it. One that names none is for the resource of
+// the server that issued it.
+func (p *Resource) isForUs(t *model.Token) bool {
+	if t.Resources == "" {
+		return p.ofIssuer || p.cfg.Resource == ""
 	}
-	return t, s.checkScopes(ctx, t, scopes)
+	return p.cfg.Resource != "" && t.Resources.Has(p.cfg.Resource)
 }
 
 func invalidToken(reason string) *Error {
@@ -68,14 +76,14 @@ func invalidToken(reason string) *Error {
 	return refuse(CodeInvalidToken, reason, "The access token is not valid.")
 }
 
-func (s *Server) checkScopes(ctx context.Context, t *model.Token, scopes []string) *Error {
+func (p *Resource) checkScopes(ctx context.Context, t *model.Token, scopes []string) *Error {
 	if len(scopes) == 0 {
 		return nil
 	}
 	ok := true
-	if s.cfg.VerifyScope != nil {
+	if p.cfg.VerifyScope != nil {
 		var err error
-		if ok, err = s.cfg.VerifyScope(ctx, t, scopes); err != nil {
+		if ok, err = p.cfg.VerifyScope(ctx, t, scopes); err != nil {
 			return asError(err, "verify_scope")
 		}
 	} else {
@@ -92,7 +100,7 @@ func (s *Server) checkScopes(ctx context.Context, t *model.Token, scopes []strin
 
 // RequireUser returns an *Error if the token has no user: a client acted for
 // itself where a user is needed.
-func (s *Server) RequireUser(ctx context.Context, t *model.Token) error {
+func (p *Resource) RequireUser(ctx context.Context, t *model.Token) error {
 	if t != nil && t.UserID != "" {
 		return nil
 	}
@@ -101,20 +109,20 @@ func (s *Server) RequireUser(ctx context.Context, t *model.Token) error {
 	if t != nil {
 		ev.GrantID, ev.ClientID, ev.Scope = t.GrantID, t.ClientID, t.Scope
 	}
-	s.challenge(e, nil)
-	return s.refused(ctx, ev, e)
+	p.challenge(e, nil)
+	return p.refused(ctx, ev, e)
 }
 
 // challenge adds WWW-Authenticate to what RFC 6750, section 3, wants it on.
-func (s *Server) challenge(e *Error, scopes []string) {
+func (p *Resource) challenge(e *Error, scopes []string) {
 	switch e.HTTPStatus() {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusBadRequest:
 	default:
 		return
 	}
-	s.refer(e)
+	p.refer(e)
 	var b strings.Builder
-	b.WriteString(`Bearer realm="` + s.cfg.Realm + `"`)
+	b.WriteString(`Bearer realm="` + p.cfg.Realm + `"`)
 	if e.Code != "" {
 		b.WriteString(`, error="` + sanitize(e.Code) + `"`)
 		if e.Description != "" {
@@ -124,8 +132,8 @@ func (s *Server) challenge(e *Error, scopes []string) {
 	if len(scopes) > 0 && e.Code != CodeInvalidRequest {
 		b.WriteString(`, scope="` + sanitize(strings.Join(scopes, " ")) + `"`)
 	}
-	if s.resourceMetadataURL != "" {
-		b.WriteString(`, resource_metadata="` + s.resourceMetadataURL + `"`)
+	if p.metadataURL != "" {
+		b.WriteString(`, resource_metadata="` + p.metadataURL + `"`)
 	}
 	if e.Header == nil {
 		e.Header = http.Header{}
@@ -138,7 +146,7 @@ func (s *Server) challenge(e *Error, scopes []string) {
 func noCredentials() *Error { return &Error{Status: http.StatusUnauthorized, Reason: "no_credentials"} }
 
 // readBearer finds the one bearer token of the request.
-func (s *Server) readBearer(r *http.Request) (string, *Error) {
+func (p *Resource) readBearer(r *http.Request) (string, *Error) {
 	header := r.Header["Authorization"]
 	if len(header) > 1 {
 		return "", refuse(CodeInvalidRequest, "repeated_header", "The Authorization header is repeated.")
@@ -153,7 +161,7 @@ func (s *Server) readBearer(r *http.Request) (string, *Error) {
 	for _, place := range [...]struct {
 		allowed bool
 		read    func(*http.Request) (string, *Error)
-	}{{s.cfg.AllowBodyToken, s.bodyToken}, {s.cfg.AllowQueryToken, queryToken}} {
+	}{{p.cfg.AllowBodyToken, p.bodyToken}, {p.cfg.AllowQueryToken, queryToken}} {
 		if !place.allowed {
 			continue
 		}
@@ -219,7 +227,7 @@ func queryToken(r *http.Request) (string, *Error) {
 
 // bodyToken reads the token of a form body (RFC 6750, section 2.2) and puts the
 // body back for the handler.
-func (s *Server) bodyToken(r *http.Request) (string, *Error) {
+func (p *Resource) bodyToken(r *http.Request) (string, *Error) {
 	if !isForm(r.Header) {
 		return "", nil
 	}
@@ -229,7 +237,7 @@ func (s *Server) bodyToken(r *http.Request) (string, *Error) {
 			return "", e
 		}
 	} else {
-		body, e := s.readBody(r)
+		body, e := p.readBody(r)
 		if e != nil {
 			return "", e
 		}
@@ -263,19 +271,19 @@ func oneToken(f *form) (string, *Error) {
 // SetHeaders adds to the answer of a guarded route what belongs on its success:
 // the scope headers, and Cache-Control when the query may carry tokens (RFC
 // 6750, section 2.3).
-func (s *Server) SetHeaders(h http.Header, t *model.Token, scopes ...string) {
-	if len(scopes) == 0 && s.cfg.ResourceScope != "" {
-		scopes = strings.Fields(string(s.cfg.ResourceScope))
+func (p *Resource) SetHeaders(h http.Header, t *model.Token, scopes ...string) {
+	if len(scopes) == 0 && p.cfg.ResourceScope != "" {
+		scopes = strings.Fields(string(p.cfg.ResourceScope))
 	}
 	if len(scopes) > 0 && t.Scope != "" {
-		if !s.cfg.OmitAcceptedScopesHeader {
+		if !p.cfg.OmitAcceptedScopesHeader {
 			h["X-Accepted-Oauth-Scopes"] = []string{strings.Join(scopes, " ")}
 		}
-		if !s.cfg.OmitAuthorizedScopesHeader {
+		if !p.cfg.OmitAuthorizedScopesHeader {
 			h["X-Oauth-Scopes"] = []string{string(t.Scope)}
 		}
 	}
-	if s.cfg.AllowQueryToken {
+	if p.cfg.AllowQueryToken {
 		h.Set("Cache-Control", "private")
 	}
 }

@@ -32,7 +32,7 @@ func (c *Config) validate() error {
 	if c.Keys != nil && len(c.Keys) == 0 {
 		bad("Keys", "is empty: give at least one key, or leave it nil")
 	}
-	if strings.ContainsFunc(c.Realm, func(r rune) bool { return r < 0x20 || r > 0x7e || r == '"' || r == '\\' }) {
+	if !isQuotable(c.Realm) {
 		bad("Realm", `%q must be printable ASCII without " and \`, c.Realm)
 	}
 	for name, g := range c.Grants {
@@ -45,6 +45,9 @@ func (c *Config) validate() error {
 	}
 	return errors.Join(errs...)
 }
+
+// isQuotable reports whether s can stand between quotes in a header.
+func isQuotable(s string) bool { return sanitize(s) == s }
 
 func isBuiltIn(grantType string) bool {
 	switch grantType {

@@ -107,9 +107,9 @@ func (e *Error) SafeDescription() string {
 }
 
 // refer draws the reference of an error that is about to be answered.
-func (s *Server) refer(e *Error) {
+func (p *process) refer(e *Error) {
 	var b [5]byte
-	if e.Reference != "" || s.random(b[:]) != nil {
+	if e.Reference != "" || p.random(b[:]) != nil {
 		return // an answer without a reference is still an answer
 	}
 	e.Reference = base32.StdEncoding.EncodeToString(b[:])

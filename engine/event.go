@@ -82,15 +82,15 @@ func (e *Event) level() slog.Level {
 }
 
 // emit tells the hook and the log.
-func (s *Server) emit(ctx context.Context, e Event) {
+func (p *process) emit(ctx context.Context, e Event) {
 	if e.Time.IsZero() {
-		e.Time = s.now()
+		e.Time = p.now()
 	}
-	if s.cfg.Events != nil {
-		s.tell(ctx, e)
+	if p.events != nil {
+		p.tell(ctx, e)
 	}
 	level := e.level()
-	if !s.cfg.Logger.Enabled(ctx, level) {
+	if !p.logger.Enabled(ctx, level) {
 		return
 	}
 	attrs := make([]slog.Attr, 0, 10)
@@ -116,28 +116,28 @@ func (s *Server) emit(ctx context.Context, e Event) {
 			text("cause", e.Err.Cause.Error())
 		}
 	}
-	s.cfg.Logger.LogAttrs(ctx, level, "oauth: "+string(e.Type), attrs...)
+	p.logger.LogAttrs(ctx, level, "oauth: "+string(e.Type), attrs...)
 }
 
 // tell calls the hook. Its panic ends here: what was issued must be answered, and
 // the report of a fault must not fail in turn.
-func (s *Server) tell(ctx context.Context, e Event) {
+func (p *process) tell(ctx context.Context, e Event) {
 	defer func() {
-		if p := recover(); p != nil {
-			s.cfg.Logger.LogAttrs(ctx, slog.LevelError, "oauth: Config.Events panicked",
-				slog.String("event", string(e.Type)), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+		if v := recover(); v != nil {
+			p.logger.LogAttrs(ctx, slog.LevelError, "oauth: Config.Events panicked",
+				slog.String("event", string(e.Type)), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 		}
 	}()
-	s.cfg.Events(ctx, e)
+	p.events(ctx, e)
 }
 
 // refused reports a refusal or a fault and returns it as an error.
-func (s *Server) refused(ctx context.Context, e Event, err *Error) *Error {
-	s.refer(err)
+func (p *process) refused(ctx context.Context, e Event, err *Error) *Error {
+	p.refer(err)
 	e.Type, e.Reason, e.Err = EventRefused, err.Reason, err
 	if err.HTTPStatus() >= 500 {
 		e.Type = EventFault
 	}
-	s.emit(ctx, e)
+	p.emit(ctx, e)
 	return err
 }

@@ -186,14 +186,14 @@ func readQuery(r *http.Request, f *form) *Error {
 
 // readForm scans the form body of the request, or takes the form that an
 // earlier middleware parsed.
-func (s *Server) readForm(r *http.Request, f *form) *Error {
+func (p *process) readForm(r *http.Request, f *form) *Error {
 	if !isForm(r.Header) {
 		return refuse(CodeInvalidRequest, "content_type", "The body must be application/x-www-form-urlencoded.")
 	}
 	if r.PostForm != nil {
 		return malformed(f.fromValues(r.PostForm))
 	}
-	body, err := s.readBody(r)
+	body, err := p.readBody(r)
 	if err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func malformed(err error) *Error {
 	return refuse(CodeInvalidRequest, "malformed_form", "The parameters are malformed: "+err.Error()+".")
 }
 
-func (s *Server) readBody(r *http.Request) (string, *Error) {
+func (p *process) readBody(r *http.Request) (string, *Error) {
 	if r.Body == nil {
 		return "", nil
 	}
@@ -218,8 +218,8 @@ func (s *Server) readBody(r *http.Request) (string, *Error) {
 	if r.ContentLength > 0 {
 		b.Grow(int(r.ContentLength))
 	}
-	buf := s.buffers.Get().(*[]byte)
-	defer s.buffers.Put(buf)
+	buf := p.buffers.Get().(*[]byte)
+	defer p.buffers.Put(buf)
 	for {
 		n, err := r.Body.Read(*buf)
 		if b.Len()+n > maxBody {

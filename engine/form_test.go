@@ -137,7 +137,7 @@ func bodyRequest(body io.Reader, length int64) *http.Request {
 
 func TestReadForm(t *testing.T) {
 	t.Parallel()
-	s := &Server{}
+	s := newProcess(nil, nil, nil, nil)
 	s.buffers.New = func() any { b := make([]byte, 16); return &b }
 	big := "a=" + strings.Repeat("x", maxBody-2)
 	type request = func() *http.Request

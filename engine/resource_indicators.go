@@ -48,9 +48,3 @@ func (s *Server) resourcesOf(req *TokenRequest, d *Decision) (model.Resources, *
 	}
 	return asked, nil
 }
-
-// isForUs reports whether a token is for the API that this server guards: one
-// without resources is, any other must name it.
-func (s *Server) isForUs(t *model.Token) bool {
-	return t.Resources == "" || s.cfg.Resource != "" && t.Resources.Has(s.cfg.Resource)
-}

@@ -41,8 +41,8 @@ func makeResourceMetadata(resource, name string, servers []string, scopes model.
 	return doc, at, err
 }
 
-// bearerMethods is where this server looks for tokens.
-func (c *Config) bearerMethods() []string {
+// bearerMethods is where this resource looks for tokens.
+func (c *ResourceConfig) bearerMethods() []string {
 	methods := []string{"header"}
 	if c.AllowBodyToken {
 		methods = append(methods, "body")
@@ -53,13 +53,12 @@ func (c *Config) bearerMethods() []string {
 	return methods
 }
 
-// ResourceMetadataURL is where the metadata of the protected resource are, as
-// challenges name it. It is empty without [Config].Resource.
-func (s *Server) ResourceMetadataURL() string { return s.resourceMetadataURL }
+// MetadataURL is where the metadata of this resource are, as its challenges name
+// it. It is empty without [ResourceConfig].Resource.
+func (p *Resource) MetadataURL() string { return p.metadataURL }
 
-// WriteResourceMetadata answers a GET of the protected resource's metadata (RFC
-// 9728).
-func (s *Server) WriteResourceMetadata(w http.ResponseWriter, _ *http.Request) {
+// WriteMetadata answers a GET of the resource's metadata (RFC 9728).
+func (p *Resource) WriteMetadata(w http.ResponseWriter, _ *http.Request) {
 	w.Header()["Cache-Control"] = []string{"public, max-age=300"}
-	writeJSON(w, http.StatusOK, s.resourceMetadata)
+	writeJSON(w, http.StatusOK, p.metadata)
 }

@@ -1,18 +1,9 @@
 package engine
 
 import (
-	"context"
 	"crypto/cipher"
-	"crypto/rand"
-	"fmt"
-	"io"
-	"log/slog"
 	"maps"
-	"net/http"
-	"runtime/debug"
 	"slices"
-	"sync"
-	"time"
 
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
@@ -20,6 +11,7 @@ import (
 // Server is an authorization server without a listener: it reads requests and
 // says what to answer. It is safe for concurrent use.
 type Server struct {
+	*process
 	cfg        Config
 	vocabulary model.Scope
 	titles     map[string]string
@@ -27,10 +19,8 @@ type Server struct {
 	seals      []cipher.AEAD
 	issParam   string // "iss=…", escaped
 	metadata   []byte
-	// resourceMetadata and where it is, if the server has a resource of its own.
-	resourceMetadata    []byte
-	resourceMetadataURL string
-	buffers             sync.Pool
+	// resource is the API that this server guards itself.
+	resource *Resource
 }
 
 // New returns a server for this configuration, which it copies. All problems of
@@ -41,8 +31,10 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, titles: make(map[string]string, len(cfg.Scopes))}
-	s.buffers.New = func() any { b := make([]byte, 1024); return &b }
+	s := &Server{
+		process: newProcess(cfg.Events, cfg.Logger, cfg.Clock, cfg.Random),
+		cfg:     cfg, titles: make(map[string]string, len(cfg.Scopes)),
+	}
 	names := make([]string, len(cfg.Scopes))
 	for i, info := range cfg.Scopes {
 		names[i] = info.Name
@@ -58,12 +50,10 @@ func New(cfg Config) (*Server, error) {
 	if s.metadata, err = s.makeMetadata(); err != nil {
 		return nil, err
 	}
-	if cfg.Resource != "" {
-		s.resourceMetadata, s.resourceMetadataURL, err = makeResourceMetadata(cfg.Resource, cfg.ResourceName, []string{cfg.Issuer}, s.vocabulary, cfg.bearerMethods())
-		if err != nil {
-			return nil, err
-		}
+	if s.resource, err = newResource(s.process, s.resourceConfig()); err != nil {
+		return nil, err
 	}
+	s.resource.ofIssuer = true
 	s.logStart()
 	return s, nil
 }
@@ -80,15 +70,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.RefreshTokenGrace, defaultGrace)
 	c.Scopes = slices.Clone(c.Scopes)
 	c.Grants = maps.Clone(c.Grants)
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
-	if c.Clock == nil {
-		c.Clock = time.Now
-	}
-	if c.Random == nil {
-		c.Random = rand.Reader
-	}
+	setProcessDefaults(&c.Logger, &c.Clock, &c.Random)
 }
 
 func setDefault[T comparable](field *T, value T) {
@@ -129,28 +111,4 @@ func (s *Server) ScopeInfos(scope model.Scope) []ScopeInfo {
 		infos = append(infos, ScopeInfo{Name: t, Title: s.titles[t]})
 	}
 	return infos
-}
-
-// now is the time of this moment as it is stored: UTC, whole milliseconds.
-func (s *Server) now() time.Time { return s.cfg.Clock().UTC().Truncate(time.Millisecond) }
-
-// random fills b from the source of secrets.
-func (s *Server) random(b []byte) error {
-	_, err := io.ReadFull(s.cfg.Random, b)
-	return err
-}
-
-// caught turns a panic of a policy function or of the store into a fault, so
-// that the client gets an answer in the protocol's form. It is deferred
-// directly. http.ErrAbortHandler is no accident and goes on.
-func (s *Server) caught(ctx context.Context, endpoint string, err *error) {
-	p := recover()
-	if p == nil {
-		return
-	}
-	if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so, too
-		panic(p)
-	}
-	e := fault(fmt.Errorf("panic: %v\n%s", p, debug.Stack()), "panic")
-	*err = s.refused(ctx, Event{Endpoint: endpoint}, e)
 }

@@ -66,6 +66,10 @@ func (s *Server) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 		redirect(w, r, s.errorURL(e))
 		return
 	}
+	writeError(w, e)
+}
+
+func writeError(w http.ResponseWriter, e *Error) {
 	SetErrorHeaders(w.Header(), e)
 	if e.Code == "" {
 		w.WriteHeader(e.HTTPStatus())

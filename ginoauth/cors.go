@@ -10,7 +10,7 @@ import (
 // 2.6). It needs no list of origins, because nothing here looks at a cookie: who
 // calls proves it with what is in the request. The authorization endpoint and
 // the pages never get it.
-func (s *Server) cors(method string, handler gin.HandlerFunc) gin.HandlerFunc {
+func cors(method string, handler gin.HandlerFunc) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		h := c.Writer.Header()
 		h.Set("Access-Control-Allow-Origin", "*")

@@ -52,6 +52,7 @@ type Server struct {
 	opts   Options
 	pages  *pages
 	origin *http.CrossOriginProtection
+	guard  *Guard
 	// authorizePath is the path of the authorization endpoint as browsers see it.
 	authorizePath string
 }
@@ -90,7 +91,9 @@ func wrap(srv *engine.Server, opts Options, pages *pages) (*Server, error) {
 	if err := origin.AddTrustedOrigin(endpoint.Scheme + "://" + endpoint.Host); err != nil {
 		return nil, fmt.Errorf("ginoauth: Endpoints.Authorization: %w", err)
 	}
-	return &Server{engine: srv, opts: opts, pages: pages, origin: origin, authorizePath: pathOf(authorization)}, nil
+	s := &Server{engine: srv, opts: opts, pages: pages, origin: origin, authorizePath: pathOf(authorization)}
+	s.guard = &Guard{resource: srv.Resource(), fail: s.failJSON}
+	return s, nil
 }
 
 // check returns everything that is wrong with the options, or the pages that
@@ -123,7 +126,7 @@ func (s *Server) Mount(r *gin.Engine) {
 	r.Any(pathOf(at.Revocation), s.Revoke())
 	r.Any(pathOf(at.Introspection), s.Introspect())
 	r.Any(s.engine.MetadataPath(), s.Metadata())
-	if at := s.engine.ResourceMetadataURL(); at != "" {
+	if at := s.engine.Resource().MetadataURL(); at != "" {
 		r.Any(pathOf(at), s.ResourceMetadata())
 	}
 }
@@ -140,11 +143,7 @@ func pathOf(endpoint string) string {
 // the application's OnError, on the page if one is given, or else as JSON.
 func (s *Server) fail(c *gin.Context, err error, page *ErrorPage) {
 	e := engine.AsError(err)
-	c.Abort()
-	// What stands in c.Errors is printed by loggers: the cause is not for them.
-	public := *e
-	public.Cause = nil
-	_ = c.Error(&public)
+	abort(c, e)
 	switch {
 	case c.Writer.Written():
 	case e.RedirectURI != "":
@@ -161,4 +160,15 @@ func (s *Server) fail(c *gin.Context, err error, page *ErrorPage) {
 	default:
 		s.engine.WriteError(c.Writer, c.Request, e)
 	}
+}
+
+func (s *Server) failJSON(c *gin.Context, err error) { s.fail(c, err, nil) }
+
+// abort ends the chain of handlers and notes the error.
+func abort(c *gin.Context, e *engine.Error) {
+	c.Abort()
+	// What stands in c.Errors is printed by loggers: the cause is not for them.
+	public := *e
+	public.Cause = nil
+	_ = c.Error(&public)
 }
