@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"sync/atomic"
@@ -55,7 +56,7 @@ func (s *spent) assertSame(t *testing.T, edits ...string) answer {
 	assert.Equal(t, before, s.writes(), "something was written")
 	ev := s.lastEvent(t)
 	assert.Equal(t, engine.EventReissued, ev.Type)
-	assert.Equal(t, s.grant, ev.GrantID)
+	assert.Equal(t, s.store.lastToken(t).GrantID, ev.GrantID)
 	return a
 }
 
@@ -169,6 +170,18 @@ func TestGraceReplay(t *testing.T) {
 		s.access, s.refresh = s.fixture.refresh(s.refresh).tokens(t)
 		s.assertReplay(t)
 	})
+	t.Run("attack-G02 the successor is used between the two reads", func(t *testing.T) {
+		t.Parallel()
+		s := newSpent(t)
+		var reads atomic.Int64
+		s.store.setHook(func(_ context.Context, verb string, do func() error) error {
+			if verb == "GetRefreshToken" && reads.Add(1) == 2 {
+				s.access, s.refresh = s.fixture.refresh(s.refresh).tokens(t)
+			}
+			return do()
+		})
+		s.assertReplay(t)
+	})
 	t.Run("attack-G02 the window is over", func(t *testing.T) {
 		t.Parallel()
 		s := newSpent(t)
@@ -263,6 +276,15 @@ func TestGraceRefused(t *testing.T) {
 		t.Parallel()
 		newSpent(t).assertRefused(t, "grace_scope", "scope=read")
 	})
+	t.Run("attack-G04+8707-2.2 another resource than the answer is for", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t, withResources)
+		_, token := f.exchange(f.code(t, "+resource="+resourceA, "+resource="+resourceB)).tokens(t)
+		s := &spent{fixture: f, token: token}
+		s.access, s.refresh = f.refresh(token, "resource="+resourceA).tokens(t)
+		s.assertSame(t, "resource="+resourceA)
+		s.assertRefused(t, "grace_resource")
+	})
 	t.Run("the client lost a scope since", func(t *testing.T) {
 		t.Parallel()
 		s := newSpent(t)
@@ -295,6 +317,25 @@ func TestGraceRefused(t *testing.T) {
 		t.Parallel()
 		newSpent(t, customTokens).assertRefused(t, "grace_not_computable")
 	})
+	t.Run("a fault of the store on the way is a server error, and nothing more", func(t *testing.T) {
+		t.Parallel()
+		s := newSpent(t)
+		before := s.writes()
+		var reads atomic.Int64
+		for verb, nth := range map[string]int64{"GetRefreshToken": 2, "GetAccessToken": 1} {
+			reads.Store(0)
+			s.store.setHook(func(_ context.Context, v string, do func() error) error {
+				if v == verb && reads.Add(1) == nth {
+					return errors.New("connection lost")
+				}
+				return do()
+			})
+			s.fixture.refresh(s.token).assertError(t, http.StatusInternalServerError, "server_error")
+		}
+		s.store.setHook(nil)
+		assert.Equal(t, before, s.writes())
+		s.assertSame(t)
+	})
 	t.Run("attack-G12 what was revoked on purpose has no grace", func(t *testing.T) {
 		t.Parallel()
 		s := newSpent(t)
@@ -314,61 +355,5 @@ func TestGraceRefused(t *testing.T) {
 		})
 		s.fixture.refresh(s.token).assertError(t, http.StatusBadRequest, "invalid_grant")
 		assert.Zero(t, s.countEvents(engine.EventReissued)+s.countEvents(engine.EventReplayed))
-	})
-}
-
-// A request that reads an unspent token and then loses the compare-and-set
-// reads it again and is answered as a repeat.
-func TestGraceLoser(t *testing.T) {
-	t.Parallel()
-	lose := func(t *testing.T, winner func(f *fixture, token string), options ...func(*engine.Config)) (f *fixture, a answer) {
-		t.Helper()
-		f = newFixture(t, options...)
-		_, token := f.tokens(t)
-		var once atomic.Bool
-		f.store.setHook(func(_ context.Context, verb string, do func() error) error {
-			if verb == "RotateRefreshToken" && once.CompareAndSwap(false, true) {
-				winner(f, token)
-			}
-			return do()
-		})
-		return f, f.refresh(token)
-	}
-	t.Run("attack-G06 the winner's pair", func(t *testing.T) {
-		t.Parallel()
-		var won map[string]any
-		f, a := lose(t, func(f *fixture, token string) { won = f.refresh(token).json(t) })
-		assert.Equal(t, won, a.json(t))
-		assert.Equal(t, engine.EventReissued, f.lastEvent(t).Type)
-	})
-	t.Run("attack-G06 the winner asked for another scope", func(t *testing.T) {
-		t.Parallel()
-		f, a := lose(t, func(f *fixture, token string) { f.refresh(token, "scope=read").tokens(t) })
-		a.assertError(t, http.StatusBadRequest, "invalid_grant")
-		assert.Zero(t, f.store.count("RevokeGrant"))
-	})
-	t.Run("attack-G06 the winner's successor was used too", func(t *testing.T) {
-		t.Parallel()
-		f, a := lose(t, func(f *fixture, token string) {
-			_, next := f.refresh(token).tokens(t)
-			f.refresh(next).tokens(t)
-		})
-		a.assertError(t, http.StatusBadRequest, "invalid_grant")
-		assert.Equal(t, 1, f.countEvents(engine.EventReplayed))
-	})
-	t.Run("attack-G06 the grace is off", func(t *testing.T) {
-		t.Parallel()
-		f, a := lose(t, func(f *fixture, token string) { f.refresh(token).tokens(t) }, func(c *engine.Config) { c.RefreshTokenGrace = -1 })
-		a.assertError(t, http.StatusBadRequest, "invalid_grant")
-		assert.Equal(t, 1, f.countEvents(engine.EventReplayed))
-	})
-	t.Run("attack-G12 the grant was revoked after the winner", func(t *testing.T) {
-		t.Parallel()
-		f, a := lose(t, func(f *fixture, token string) {
-			f.refresh(token).tokens(t)
-			assert.NoError(t, f.store.Store.RevokeGrant(t.Context(), f.store.lastToken(t).GrantID))
-		})
-		a.assertError(t, http.StatusBadRequest, "invalid_grant")
-		assert.Zero(t, f.countEvents(engine.EventReplayed))
 	})
 }

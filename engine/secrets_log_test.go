@@ -103,7 +103,7 @@ func (s argumentStore) RevokeAccessToken(ctx context.Context, key model.Key) err
 // code or token of the built-in form, also its secret bytes.
 func forms(secret string) []string {
 	encoded := func(b []byte) []string {
-		return []string{hex.EncodeToString(b), strings.TrimRight(base64.StdEncoding.EncodeToString(b), "="), base64URL(b), strings.Trim(fmt.Sprint(b), "[]")}
+		return []string{hex.EncodeToString(b), strings.TrimRight(base64.StdEncoding.EncodeToString(b), "="), base64URL(b), strings.Trim(fmt.Sprintf("%d", b), "[]")}
 	}
 	all := append(encoded([]byte(secret)), secret, url.QueryEscape(secret))
 	if len(secret) >= 64 {
