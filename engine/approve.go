@@ -23,7 +23,9 @@ type AuthorizeResponse struct {
 // must not be empty nor more than was asked for. A request is approved once,
 // whoever tries it again and from whichever instance; the second gets an *Error
 // with ReasonStalePage, as does one whose client changed meanwhile. The client
-// is read again, and [Config].CheckUser and ValidateScope are asked.
+// is read again, and [Config].CheckUser and ValidateScope are asked. What was
+// approved on a page, that is in a request from [Server.Open], is remembered; see
+// [Server.Remembered].
 func (s *Server) Approve(ctx context.Context, req *AuthorizeRequest, user *model.User, scope model.Scope) (res *AuthorizeResponse, err error) {
 	defer s.caught(ctx, atAuthorize, &err)
 	if user == nil || user.ID == "" {
@@ -38,6 +40,9 @@ func (s *Server) Approve(ctx context.Context, req *AuthorizeRequest, user *model
 		return nil, s.refused(ctx, ev, e)
 	}
 	ev.Type, ev.Scope = EventAuthorized, res.Code.Scope
+	if req.remembered {
+		ev.Reason = "consent_remembered"
+	}
 	s.emit(ctx, ev)
 	return res, nil
 }
@@ -77,6 +82,7 @@ func (s *Server) approve(ctx context.Context, req *AuthorizeRequest, user *model
 	case err != nil:
 		return nil, req.redirect(asError(err, "save_authorization_code"))
 	}
+	s.remember(ctx, client, req, user.ID, approved)
 	location := s.answerURL(req.RedirectURI, "code="+credential.text, req.State, req.HasState)
 	return &AuthorizeResponse{Location: location, Code: code}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gin-oauth/gin-oauth-server/model"
@@ -36,8 +37,14 @@ type AuthorizeRequest struct {
 	// [model.AuthorizationCode].
 	Challenge    [32]byte
 	HasChallenge bool
+	// ForceConsent says that the request has prompt=consent: the user is to be
+	// asked also where that could be skipped.
+	ForceConsent bool
 
 	query string
+	// opened says that the request comes from a page that was shown, remembered
+	// that Remembered said that none is needed.
+	opened, remembered bool
 }
 
 // Query returns the request as the query of an authorize URL, rebuilt from its
@@ -270,9 +277,14 @@ func (s *Server) authorizeParameters(f *form, a *AuthorizeRequest) *Error {
 	if a.Resources, err = s.requestedResources(f); err != nil {
 		return err
 	}
+	a.ForceConsent = slices.Contains(strings.Fields(f.get("prompt")), promptConsent)
 	a.Scope, err = s.requestedScope(a.Client, f.get("scope"))
 	return err
 }
+
+// promptConsent is the one value of prompt that means something here. The
+// parameter is that of OpenID Connect Core, section 3.1.2.1.
+const promptConsent = "consent"
 
 // rebuildQuery writes the parameters that mean something here, in a fixed order.
 func rebuildQuery(f *form) string {
@@ -293,6 +305,9 @@ func rebuildQuery(f *form) string {
 	}
 	for _, v := range f.all("resource") {
 		add("resource", v)
+	}
+	if slices.Contains(strings.Fields(f.get("prompt")), promptConsent) {
+		add("prompt", promptConsent)
 	}
 	return b.String()
 }

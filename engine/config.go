@@ -15,6 +15,16 @@ import (
 type Config struct {
 	// Model stores clients, codes and tokens. Required.
 	Model model.Model
+	// Consents remembers what users allowed. Defaults to the Model if that is a
+	// model.ConsentModel; without one the user is asked each time.
+	Consents model.ConsentModel
+	// GrantList lists and ends the grants of a user or client. Defaults to the
+	// Model if that is a model.GrantModel; without one there is no page of
+	// applications with access, and Server.RevokeUser and its like fail.
+	GrantList model.GrantModel
+	// Clients changes clients while the server runs. Defaults to the Model if that
+	// is a model.ClientModel.
+	Clients model.ClientModel
 	// Issuer is the URL that names this server (RFC 8414, section 2): https, no
 	// query, no fragment. Plain http is taken for loopback hosts. Required.
 	Issuer string
@@ -55,6 +65,9 @@ type Config struct {
 	// GrantLifetime is the absolute limit: how long refreshing can go on before
 	// the user has to be asked again. Defaults to 90 days.
 	GrantLifetime time.Duration
+	// ConsentLifetime is how long a remembered consent spares the user the page.
+	// Defaults to GrantLifetime. A negative value turns remembering off.
+	ConsentLifetime time.Duration
 	// RefreshTokenGrace is how long a refresh whose answer was lost can be
 	// repeated; it then gets the same answer again. Defaults to 30 seconds. A
 	// negative value turns it off: each repeat is then a replay.
@@ -150,6 +163,9 @@ type Endpoints struct {
 	Revocation string
 	// Introspection defaults to the issuer with /oauth/introspect.
 	Introspection string
+	// Applications is the page of applications with access. It defaults to the
+	// issuer with /oauth/applications.
+	Applications string
 }
 
 // namedEndpoint is one of the endpoints, with its default path below the issuer.
@@ -165,6 +181,7 @@ func (e *Endpoints) list() []namedEndpoint {
 		{"Token", "/oauth/token", &e.Token},
 		{"Revocation", "/oauth/revoke", &e.Revocation},
 		{"Introspection", "/oauth/introspect", &e.Introspection},
+		{"Applications", "/oauth/applications", &e.Applications},
 	}
 }
 

@@ -28,8 +28,18 @@ const (
 	// EventReplayed: a spent code or refresh token was used again. The grant is
 	// revoked; EventRevoked follows.
 	EventReplayed EventType = "replayed"
-	// EventRevoked: a grant was revoked.
+	// EventRevoked: a grant was revoked; without GrantID all of UserID, of
+	// ClientID, or of both.
 	EventRevoked EventType = "revoked"
+	// EventConsentRemembered: what a user approved need not be asked again.
+	EventConsentRemembered EventType = "consent_remembered"
+	// EventConsentForgotten: the user will be asked again.
+	EventConsentForgotten EventType = "consent_forgotten"
+	// EventSecretRotated: a client got a new secret.
+	EventSecretRotated EventType = "secret_rotated"
+	// EventClientDisabled and EventClientEnabled: an administrator did so.
+	EventClientDisabled EventType = "client_disabled"
+	EventClientEnabled  EventType = "client_enabled"
 	// EventFault: something failed that is not the client's doing.
 	EventFault EventType = "fault"
 )
@@ -39,7 +49,8 @@ type Event struct {
 	Type EventType
 	Time time.Time
 	// Endpoint is where: "authorize", "token", "authenticate", "revoke",
-	// "introspect" ….
+	// "introspect", "applications" (the user's page), "manage" (functions for
+	// administrators) ….
 	Endpoint  string
 	GrantType string
 	GrantID   model.GrantID
@@ -61,6 +72,8 @@ const (
 	atAuthenticate = "authenticate"
 	atRevoke       = "revoke"
 	atIntrospect   = "introspect"
+	atApplications = "applications"
+	atManage       = "manage"
 )
 
 // level returns how loud the log is about an event. Refusals on the resource
@@ -71,7 +84,7 @@ func (e *Event) level() slog.Level {
 		return slog.LevelError
 	case EventReplayed:
 		return slog.LevelWarn
-	case EventRevoked:
+	case EventRevoked, EventConsentForgotten, EventSecretRotated, EventClientDisabled, EventClientEnabled:
 		return slog.LevelInfo
 	case EventRefused, EventDenied:
 		if e.Endpoint != atAuthenticate {

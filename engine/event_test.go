@@ -66,8 +66,9 @@ func TestEvents(t *testing.T) {
 	t.Run("9700-4.9.3 what nobody checked is cut and cannot break a line of the log", func(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t)
+		before := len(f.logs.String())
 		f.authorize("client_id=" + strings.Repeat("x", 1000) + "\nlevel=ERROR")
-		assert.Len(t, strings.Split(strings.TrimSpace(f.logs.String()), "\n"), 1)
+		assert.Len(t, strings.Split(strings.TrimSpace(f.logs.String()[before:]), "\n"), 1)
 		assert.Less(t, len(f.lastEvent(t).ClientID), 300)
 	})
 	t.Run("the hook and the log do not depend on each other", func(t *testing.T) {

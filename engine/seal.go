@@ -117,6 +117,7 @@ func (s *Server) open(form string, user *model.User) (*AuthorizeRequest, *Error)
 		RedirectURI: f.RedirectURI, RedirectURISent: f.RedirectURISent,
 		Scope: f.Scope, Resources: f.Resources, State: string(f.State), HasState: f.HasState,
 		Challenge: f.Challenge, HasChallenge: f.HasChallenge,
+		opened: true,
 	}, nil
 }
 

@@ -67,7 +67,9 @@ func (c *Config) setDefaults() {
 	setDefault(&c.AccessTokenLifetime, defaultAccessLifetime)
 	setDefault(&c.RefreshTokenLifetime, defaultRefreshLifetime)
 	setDefault(&c.GrantLifetime, defaultGrantLifetime)
+	setDefault(&c.ConsentLifetime, c.GrantLifetime)
 	setDefault(&c.RefreshTokenGrace, defaultGrace)
+	c.findStorage()
 	c.Scopes = slices.Clone(c.Scopes)
 	c.Grants = maps.Clone(c.Grants)
 	setProcessDefaults(&c.Logger, &c.Clock, &c.Random)
@@ -88,6 +90,7 @@ func (s *Server) logStart() {
 	if s.cfg.CheckPassword != nil {
 		s.cfg.Logger.Warn("oauth: the password grant is on (Config.CheckPassword). RFC 9700, section 2.4, says that it must not be used.")
 	}
+	s.logStorage()
 }
 
 // Config returns a copy of the configuration with the defaults filled in. The

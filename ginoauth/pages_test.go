@@ -186,11 +186,11 @@ func TestConsentPageAction(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, nil)
 	a.signIn()
-	q := authorizeQuery("state", `a"b&c=d<e>'f`, "prompt", "consent", "nonsense", "1")
+	q := authorizeQuery("state", `a"b&c=d<e>'f`, "prompt", "login consent", "nonsense", "1")
 	to, _ := a.consentForm(q)
 	u, err := url.Parse(to)
 	require.NoError(t, err)
-	q.Del("prompt")
+	q.Set("prompt", "consent")
 	q.Del("nonsense")
 	assert.Equal(t, q, u.Query(), "the parameters that mean something, as they were")
 }
