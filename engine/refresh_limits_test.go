@@ -49,6 +49,15 @@ func TestRefreshLimits(t *testing.T) {
 		assert.False(t, f.works(access))
 		f.refresh(refresh).assertError(t, http.StatusBadRequest, "invalid_grant")
 	})
+	t.Run("attack-G10 the absolute limit, also of a record that says more", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t)
+		_, refresh := f.plant(t, func(r *model.Token) { r.GrantExpiresAt = r.IssuedAt.Add(time.Hour) })
+		f.clock.Advance(time.Hour)
+		f.refresh(refresh).assertError(t, http.StatusBadRequest, "invalid_grant")
+		f.clock.Advance(-time.Millisecond)
+		f.refresh(refresh).tokens(t)
+	})
 	t.Run("F20 a client's own lifetimes", func(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t, withPassword)
