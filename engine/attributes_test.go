@@ -24,13 +24,13 @@ func attributes(m map[string]any) func(*engine.Config) {
 
 func TestTokenAttributes(t *testing.T) {
 	t.Parallel()
-	t.Run("J01+M24 off", func(t *testing.T) {
+	t.Run("J01+M22+M24 off", func(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t)
 		assert.Len(t, f.do(tk(basic(conf))).json(t), 4)
 		assert.Empty(t, f.store.lastToken(t).Extra)
 	})
-	t.Run("J02+M24 on", func(t *testing.T) {
+	t.Run("J02+M22+M24 on", func(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t, attributes(map[string]any{"foo": "bar", "n": 1.5, "list": []string{`"<`}}))
 		a := f.do(tk(basic(conf)))

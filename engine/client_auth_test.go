@@ -211,7 +211,9 @@ func TestVerifySecret(t *testing.T) {
 	})
 	f.do(tk(basic("conf:slow+hash"))).tokens(t)
 	f.do(tk(basic(conf))).assertClientError(t, true)
-	assert.True(t, <-asked && <-asked)
+	for range 2 {
+		assert.True(t, <-asked, "a known client was given as none")
+	}
 	t.Run("C18+attack-F10 an unknown client", func(t *testing.T) {
 		t.Parallel()
 		f.do(tk(basic("ghost:slow+hash"))).assertClientError(t, true)

@@ -57,7 +57,7 @@ func (f *fixture) restart(t *testing.T, options ...func(*engine.Config)) {
 
 func TestCustomTokens(t *testing.T) {
 	t.Parallel()
-	t.Run("a whole flow, and a code is still of the built-in form", func(t *testing.T) {
+	t.Run("G22 a whole flow, and a code is still of the built-in form", func(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t, customTokens)
 		code := f.code(t, "scope=read write")
@@ -112,8 +112,8 @@ func TestCustomTokensRefused(t *testing.T) {
 	t.Parallel()
 	type generate func(kind engine.TokenKind, t *model.Token) (string, error)
 	for name, generator := range map[string]generate{
-		"an error": func(engine.TokenKind, *model.Token) (string, error) { return "", errors.New("hsm down") },
-		"nothing":  func(engine.TokenKind, *model.Token) (string, error) { return "", nil },
+		"an error":    func(engine.TokenKind, *model.Token) (string, error) { return "", errors.New("hsm down") },
+		"G23 nothing": func(engine.TokenKind, *model.Token) (string, error) { return "", nil },
 		"another grant": func(kind engine.TokenKind, _ *model.Token) (string, error) {
 			return customText(kind, model.GrantID{1}), nil
 		},
