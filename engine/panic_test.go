@@ -39,10 +39,10 @@ func TestCallbackPanics(t *testing.T) {
 			code := f.code(t)
 			return func() answer { return f.exchange(code) }
 		}},
-		{"TokenGrant at a refresh", askTokenGrant, func(t *testing.T, f *fixture) func() answer {
+		{"TokenGrant at a refresh", askTokenGrant, func(_ *testing.T, f *fixture) func() answer {
 			return func() answer { return f.refresh("own.token") }
 		}},
-		{"TokenGrant at the resource", askTokenGrant, func(t *testing.T, f *fixture) func() answer {
+		{"TokenGrant at the resource", askTokenGrant, func(_ *testing.T, f *fixture) func() answer {
 			return func() answer { return f.resource(rs("Bearer own.token")) }
 		}},
 		{"an extension grant", func(u *fuse, c *engine.Config) {
@@ -50,7 +50,7 @@ func TestCallbackPanics(t *testing.T) {
 				u.ask()
 				return &engine.Decision{UserID: "alice"}, nil
 			})}
-		}, func(t *testing.T, f *fixture) func() answer {
+		}, func(_ *testing.T, f *fixture) func() answer {
 			return func() answer { return f.token("ext", "x", customURN) }
 		}},
 		{"VerifyScope", func(u *fuse, c *engine.Config) {
