@@ -51,7 +51,7 @@ func isQuotable(s string) bool { return sanitize(s) == s }
 
 func isBuiltIn(grantType string) bool {
 	switch grantType {
-	case model.GrantAuthorizationCode, model.GrantRefreshToken, model.GrantClientCredentials, model.GrantPassword:
+	case model.GrantAuthorizationCode, model.GrantRefreshToken, model.GrantClientCredentials, model.GrantPassword, model.GrantDeviceCode:
 		return true
 	}
 	return false
@@ -141,6 +141,8 @@ func (c *Config) validateLifetimes(bad func(field, format string, args ...any)) 
 		{"AccessTokenLifetime", c.AccessTokenLifetime},
 		{"RefreshTokenLifetime", c.RefreshTokenLifetime},
 		{"GrantLifetime", c.GrantLifetime},
+		{"DeviceCodeLifetime", c.DeviceCodeLifetime},
+		{"DevicePollInterval", c.DevicePollInterval},
 	} {
 		if l.d < time.Second {
 			bad(l.field, "is %v: give at least a second, or zero for the default", l.d)
@@ -148,6 +150,12 @@ func (c *Config) validateLifetimes(bad func(field, format string, args ...any)) 
 	}
 	if c.CodeLifetime > maxCodeLifetime {
 		bad("CodeLifetime", "is %v: at most 10 minutes (RFC 6749, section 4.1.2)", c.CodeLifetime)
+	}
+	if c.DeviceCodeLifetime > maxDeviceLifetime {
+		bad("DeviceCodeLifetime", "is %v: at most 30 minutes, so that a user code cannot be guessed (RFC 8628, section 5.1)", c.DeviceCodeLifetime)
+	}
+	if c.DevicePollInterval%time.Second != 0 || c.DevicePollInterval > time.Minute {
+		bad("DevicePollInterval", "is %v: give whole seconds, at most a minute", c.DevicePollInterval)
 	}
 	if c.RefreshTokenGrace > maxGrace {
 		bad("RefreshTokenGrace", "is %v: at most 10 minutes; it is for answers that got lost", c.RefreshTokenGrace)

@@ -54,6 +54,11 @@ type Config struct {
 	// Resources the parameter is ignored.
 	Resources []string
 
+	// Devices stores device codes, and with it the device grant (RFC 8628) is on.
+	// It must be part of the same storage as Model, since a code and its token are
+	// saved together. Nil: the Model, if it implements model.DeviceModel.
+	Devices model.DeviceModel
+
 	// CodeLifetime is how long an authorization code lives. Defaults to 60
 	// seconds, at most 10 minutes (RFC 6749, section 4.1.2).
 	CodeLifetime time.Duration
@@ -68,6 +73,12 @@ type Config struct {
 	// ConsentLifetime is how long a remembered consent spares the user the page.
 	// Defaults to GrantLifetime. A negative value turns remembering off.
 	ConsentLifetime time.Duration
+	// DeviceCodeLifetime is how long a user has to type the code that a device
+	// shows. Defaults to 10 minutes, at most 30 (RFC 8628, section 5.1).
+	DeviceCodeLifetime time.Duration
+	// DevicePollInterval is how long a device waits between two polls, in whole
+	// seconds. Defaults to 5 seconds.
+	DevicePollInterval time.Duration
 	// RefreshTokenGrace is how long a refresh whose answer was lost can be
 	// repeated; it then gets the same answer again. Defaults to 30 seconds. A
 	// negative value turns it off: each repeat is then a replay.
@@ -166,6 +177,11 @@ type Endpoints struct {
 	// Applications is the page of applications with access. It defaults to the
 	// issuer with /oauth/applications.
 	Applications string
+	// DeviceAuthorization defaults to the issuer with /oauth/device_authorization.
+	DeviceAuthorization string
+	// Device is the page where people type the code that a device shows. It
+	// should be short. Defaults to the issuer with /device.
+	Device string
 }
 
 // namedEndpoint is one of the endpoints, with its default path below the issuer.
@@ -182,6 +198,8 @@ func (e *Endpoints) list() []namedEndpoint {
 		{"Revocation", "/oauth/revoke", &e.Revocation},
 		{"Introspection", "/oauth/introspect", &e.Introspection},
 		{"Applications", "/oauth/applications", &e.Applications},
+		{"DeviceAuthorization", "/oauth/device_authorization", &e.DeviceAuthorization},
+		{"Device", "/device", &e.Device},
 	}
 }
 
@@ -223,6 +241,9 @@ const (
 	defaultRefreshLifetime = 14 * 24 * time.Hour
 	defaultGrantLifetime   = 90 * 24 * time.Hour
 	defaultGrace           = 30 * time.Second
+	defaultDeviceLifetime  = 10 * time.Minute
+	maxDeviceLifetime      = 30 * time.Minute
+	defaultPollInterval    = 5 * time.Second
 	// replayWindow is how long a code is remembered at least, so that its replay
 	// is recognised.
 	replayWindow = 10 * time.Minute

@@ -8,10 +8,12 @@ import (
 )
 
 // The error codes that stand on the wire: RFC 6749, sections 4.1.2.1 and 5.2,
-// RFC 6750, section 3.1, and OpenID Connect Core, section 3.1.2.6, for the two
-// request objects that are not supported.
+// RFC 6750, section 3.1, RFC 8628, section 3.5, and OpenID Connect Core, section
+// 3.1.2.6, for the two request objects that are not supported.
 const (
 	CodeAccessDenied            = "access_denied"
+	CodeAuthorizationPending    = "authorization_pending"
+	CodeExpiredToken            = "expired_token"
 	CodeInsufficientScope       = "insufficient_scope"
 	CodeInvalidClient           = "invalid_client"
 	CodeInvalidGrant            = "invalid_grant"
@@ -22,6 +24,7 @@ const (
 	CodeRequestNotSupported     = "request_not_supported"
 	CodeRequestURINotSupported  = "request_uri_not_supported"
 	CodeServerError             = "server_error"
+	CodeSlowDown                = "slow_down"
 	CodeTemporarilyUnavailable  = "temporarily_unavailable"
 	CodeUnauthorizedClient      = "unauthorized_client"
 	CodeUnsupportedGrantType    = "unsupported_grant_type"

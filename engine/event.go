@@ -49,8 +49,8 @@ type Event struct {
 	Type EventType
 	Time time.Time
 	// Endpoint is where: "authorize", "token", "authenticate", "revoke",
-	// "introspect", "applications" (the user's page), "manage" (functions for
-	// administrators) ….
+	// "introspect", "device_authorization", "device" and "applications" (the
+	// user's pages), "manage" (functions for administrators) ….
 	Endpoint  string
 	GrantType string
 	GrantID   model.GrantID
@@ -74,10 +74,12 @@ const (
 	atIntrospect   = "introspect"
 	atApplications = "applications"
 	atManage       = "manage"
+	atDeviceCode   = "device_authorization"
+	atDevice       = "device"
 )
 
 // level returns how loud the log is about an event. Refusals on the resource
-// side are everyday: tokens expire.
+// side are everyday, since tokens expire, and so is a device that polls.
 func (e *Event) level() slog.Level {
 	switch e.Type {
 	case EventFault:
@@ -87,7 +89,7 @@ func (e *Event) level() slog.Level {
 	case EventRevoked, EventConsentForgotten, EventSecretRotated, EventClientDisabled, EventClientEnabled:
 		return slog.LevelInfo
 	case EventRefused, EventDenied:
-		if e.Endpoint != atAuthenticate {
+		if e.Endpoint != atAuthenticate && !isPending(e.Err) {
 			return slog.LevelInfo
 		}
 	}

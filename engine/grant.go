@@ -75,6 +75,9 @@ func (s *Server) makeGrants() map[string]Grant {
 	if s.cfg.CheckPassword != nil {
 		grants[model.GrantPassword] = passwordGrant{s}
 	}
+	if s.HasDevices() {
+		grants[model.GrantDeviceCode] = deviceCodeGrant{s}
+	}
 	for name, g := range s.cfg.Grants {
 		grants[name] = g
 	}

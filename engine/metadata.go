@@ -19,6 +19,7 @@ type metadata struct {
 	TokenEndpoint         string   `json:"token_endpoint"`
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
+	DeviceEndpoint        string   `json:"device_authorization_endpoint,omitempty"`
 	ScopesSupported       []string `json:"scopes_supported,omitempty"`
 	ResponseTypes         []string `json:"response_types_supported"`
 	ResponseModes         []string `json:"response_modes_supported"`
@@ -32,12 +33,17 @@ type metadata struct {
 
 func (s *Server) makeMetadata() ([]byte, error) {
 	methods := []string{model.AuthSecretBasic, model.AuthSecretPost, model.AuthNone}
+	device := ""
+	if s.HasDevices() {
+		device = s.cfg.Endpoints.DeviceAuthorization
+	}
 	return json.Marshal(metadata{
 		Issuer:                s.cfg.Issuer,
 		AuthorizationEndpoint: s.cfg.Endpoints.Authorization,
 		TokenEndpoint:         s.cfg.Endpoints.Token,
 		RevocationEndpoint:    s.cfg.Endpoints.Revocation,
 		IntrospectionEndpoint: s.cfg.Endpoints.Introspection,
+		DeviceEndpoint:        device,
 		ScopesSupported:       slices.Collect(s.vocabulary.Tokens()),
 		ResponseTypes:         []string{"code"},
 		ResponseModes:         []string{"query"},

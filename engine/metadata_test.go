@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gin-oauth/gin-oauth-server/engine"
+	"github.com/gin-oauth/gin-oauth-server/model"
 )
 
 func TestMetadata(t *testing.T) {
@@ -23,17 +24,18 @@ func TestMetadata(t *testing.T) {
 		t.Parallel()
 		assert.Equal(t, http.StatusOK, a.Code)
 		assert.Equal(t, map[string]any{
-			"issuer":                 issuer,
-			"authorization_endpoint": issuer + "/oauth/authorize",
-			"token_endpoint":         issuer + "/oauth/token",
-			"revocation_endpoint":    issuer + "/oauth/revoke",
-			"introspection_endpoint": issuer + "/oauth/introspect",
-			"revocation_endpoint_auth_methods_supported":    []any{"client_secret_basic", "client_secret_post", "none"},
-			"introspection_endpoint_auth_methods_supported": []any{"client_secret_basic", "client_secret_post", "none"},
+			"issuer":                                         issuer,
+			"authorization_endpoint":                         issuer + "/oauth/authorize",
+			"token_endpoint":                                 issuer + "/oauth/token",
+			"revocation_endpoint":                            issuer + "/oauth/revoke",
+			"introspection_endpoint":                         issuer + "/oauth/introspect",
+			"device_authorization_endpoint":                  issuer + "/oauth/device_authorization",
+			"revocation_endpoint_auth_methods_supported":     []any{"client_secret_basic", "client_secret_post", "none"},
+			"introspection_endpoint_auth_methods_supported":  []any{"client_secret_basic", "client_secret_post", "none"},
 			"scopes_supported":                               []any{"read", "write", "admin"},
 			"response_types_supported":                       []any{"code"},
 			"response_modes_supported":                       []any{"query"},
-			"grant_types_supported":                          []any{"authorization_code", "client_credentials", "refresh_token", customURN},
+			"grant_types_supported":                          []any{"authorization_code", "client_credentials", "refresh_token", customURN, model.GrantDeviceCode},
 			"token_endpoint_auth_methods_supported":          []any{"client_secret_basic", "client_secret_post", "none"},
 			"code_challenge_methods_supported":               []any{"S256"},
 			"authorization_response_iss_parameter_supported": true,

@@ -64,17 +64,49 @@ func (s *Server) Seal(req *AuthorizeRequest, user *model.User) (string, error) {
 	if user == nil || user.ID == "" {
 		return "", errors.New("engine: Seal needs a signed-in user")
 	}
-	plain, err := json.Marshal(sealed{
+	return s.box(consentPage, user, sealed{
 		Grant: req.GrantID, ClientID: req.ClientID,
 		RedirectURI: req.RedirectURI, RedirectURISent: req.RedirectURISent,
 		Scope: req.Scope, Resources: req.Resources, State: []byte(req.State), HasState: req.HasState,
 		Challenge: req.Challenge, HasChallenge: req.HasChallenge,
 		ExpiresAt: s.now().Add(pageLifetime).UnixMilli(),
 	})
+}
+
+// The pages that carry a sealed form. None opens the form of another.
+const (
+	consentPage = "consent v1"
+	devicePage  = "device v1"
+)
+
+// box seals what a page carries for this user.
+func (s *Server) box(page string, user *model.User, content any) (string, error) {
+	plain, err := json.Marshal(content)
 	if err != nil {
 		return "", err
 	}
-	return base64.RawURLEncoding.EncodeToString(s.seals[0].Seal(nil, nil, plain, binding(user))), nil
+	return base64.RawURLEncoding.EncodeToString(s.seals[0].Seal(nil, nil, plain, binding(page, user))), nil
+}
+
+// unbox opens what box sealed for the same page and user.
+func (s *Server) unbox(page string, user *model.User, form string, content any) *Error {
+	box, err := base64.RawURLEncoding.DecodeString(form)
+	if err != nil {
+		return stalePage(err)
+	}
+	var plain []byte
+	for _, seal := range s.seals {
+		if plain, err = seal.Open(nil, nil, box, binding(page, user)); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		return stalePage(errors.New("the form was sealed with another key, for another page or user, or in another session"))
+	}
+	if err := json.Unmarshal(plain, content); err != nil {
+		return stalePage(err)
+	}
+	return nil
 }
 
 // Open restores the request from what the consent form sent back. The error is
@@ -92,22 +124,9 @@ func (s *Server) Open(ctx context.Context, form string, user *model.User) (*Auth
 }
 
 func (s *Server) open(form string, user *model.User) (*AuthorizeRequest, *Error) {
-	box, err := base64.RawURLEncoding.DecodeString(form)
-	if err != nil {
-		return nil, stalePage(err)
-	}
-	var plain []byte
-	for _, seal := range s.seals {
-		if plain, err = seal.Open(nil, nil, box, binding(user)); err == nil {
-			break
-		}
-	}
-	if err != nil {
-		return nil, stalePage(errors.New("the form was sealed with another key, for another user or in another session"))
-	}
 	var f sealed
-	if err := json.Unmarshal(plain, &f); err != nil {
-		return nil, stalePage(err)
+	if e := s.unbox(consentPage, user, form, &f); e != nil {
+		return nil, e
 	}
 	if s.now().UnixMilli() >= f.ExpiresAt {
 		return nil, stalePage(errors.New("the form is older than 10 minutes"))
@@ -123,8 +142,8 @@ func (s *Server) open(form string, user *model.User) (*AuthorizeRequest, *Error)
 
 // binding is the additional data of the seal: a form opens only for the user
 // and the session that it was made for.
-func binding(user *model.User) []byte {
-	return fmt.Appendf(nil, "gin-oauth-server consent v1\x00%d:%s%s", len(user.ID), user.ID, user.SessionID)
+func binding(page string, user *model.User) []byte {
+	return fmt.Appendf(nil, "gin-oauth-server %s\x00%d:%s%s", page, len(user.ID), user.ID, user.SessionID)
 }
 
 // ReasonStalePage is the [Error].Reason of an answer to a page that can no

@@ -69,6 +69,8 @@ func (c *Config) setDefaults() {
 	setDefault(&c.GrantLifetime, defaultGrantLifetime)
 	setDefault(&c.ConsentLifetime, c.GrantLifetime)
 	setDefault(&c.RefreshTokenGrace, defaultGrace)
+	setDefault(&c.DeviceCodeLifetime, defaultDeviceLifetime)
+	setDefault(&c.DevicePollInterval, defaultPollInterval)
 	c.findStorage()
 	c.Scopes = slices.Clone(c.Scopes)
 	c.Grants = maps.Clone(c.Grants)

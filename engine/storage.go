@@ -19,6 +19,7 @@ func (c *Config) findStorage() {
 	findStorage(&c.Consents, c.Model)
 	findStorage(&c.GrantList, c.Model)
 	findStorage(&c.Clients, c.Model)
+	findStorage(&c.Devices, c.Model)
 }
 
 func findStorage[T any](field *T, m model.Model) {
@@ -36,6 +37,7 @@ func (c *Config) storages() []storage {
 		{"consents", c.Consents != nil},
 		{"grant_list", c.GrantList != nil},
 		{"clients", c.Clients != nil},
+		{"devices", c.Devices != nil},
 	}
 }
 

@@ -50,10 +50,10 @@ func (s *Server) authorizeGet(c *gin.Context) {
 	}
 	if user == nil {
 		if c.Request.URL.Query().Has(returnedParam) {
-			s.notSignedIn(c, req)
+			s.notSignedIn(c, "?"+req.Query())
 			return
 		}
-		s.redirect(c, s.loginURL(req.Query()))
+		s.redirect(c, s.loginURL(s.authorizePath, req.Query()))
 		return
 	}
 	if req.Client.SkipConsent {
@@ -99,8 +99,7 @@ func badForm(err error) *engine.Error {
 
 // decide acts on the user's decision. Only a page of this origin can send it.
 func (s *Server) decide(c *gin.Context) {
-	if err := s.origin.Check(c.Request); err != nil {
-		s.refuse(c, &engine.Error{Code: engine.CodeAccessDenied, Description: "This form came from another site.", Status: http.StatusForbidden, Reason: "cross_origin", Cause: err})
+	if !s.sameOrigin(c) {
 		return
 	}
 	user, ok := s.user(c, nil)
@@ -123,6 +122,16 @@ func (s *Server) decide(c *gin.Context) {
 		return
 	}
 	s.approve(c, req, user)
+}
+
+// sameOrigin reports whether a form came from a page of this origin. If not, the
+// answer is written.
+func (s *Server) sameOrigin(c *gin.Context) bool {
+	err := s.origin.Check(c.Request)
+	if err != nil {
+		s.refuse(c, &engine.Error{Code: engine.CodeAccessDenied, Description: "This form came from another site.", Status: http.StatusForbidden, Reason: "cross_origin", Cause: err})
+	}
+	return err == nil
 }
 
 func (s *Server) approve(c *gin.Context, req *engine.AuthorizeRequest, user *model.User) {
@@ -159,8 +168,8 @@ func (s *Server) user(c *gin.Context, req *engine.AuthorizeRequest) (*model.User
 }
 
 // notSignedIn tells the developer, rather than to send the browser round and
-// round between login and authorize.
-func (s *Server) notSignedIn(c *gin.Context, req *engine.AuthorizeRequest) {
+// round between the login and this page.
+func (s *Server) notSignedIn(c *gin.Context, retry string) {
 	e := &engine.Error{
 		Code: engine.CodeAccessDenied, Status: http.StatusForbidden, Reason: "not_signed_in",
 		Description: "The login page sent the browser back, but nobody is signed in.",
@@ -168,7 +177,7 @@ func (s *Server) notSignedIn(c *gin.Context, req *engine.AuthorizeRequest) {
 	s.engine.Refuse(c.Request.Context(), nil, e)
 	s.fail(c, e, &ErrorPage{
 		Hint:  "For the developer: the authenticate handler found no user. Does it read the session and the key that the login writes? Did the browser keep the session cookie (a Secure cookie needs https or localhost; a SameSite=Strict cookie is not sent here)?",
-		Retry: "?" + req.Query(), RetryLabel: "Sign in again",
+		Retry: retry, RetryLabel: "Sign in again",
 	})
 }
 
@@ -176,7 +185,7 @@ func (s *Server) notSignedIn(c *gin.Context, req *engine.AuthorizeRequest) {
 // login, and from there to the same request afresh.
 func (s *Server) signInAgain(c *gin.Context) {
 	if req := s.afresh(c); req != nil {
-		s.redirect(c, s.loginURL(req.Query()))
+		s.redirect(c, s.loginURL(s.authorizePath, req.Query()))
 		return
 	}
 	s.redirect(c, s.opts.LoginURL)

@@ -10,6 +10,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -98,8 +99,13 @@ func newPages(opts *Options) (*pages, error) {
 // overlay returns the application's templates, with ours for the pages that they
 // lack. Theirs is the set that is kept, since their functions belong to it.
 func overlay(ours, theirs *template.Template) (*template.Template, error) {
-	if theirs.Lookup("consent.html") == nil && theirs.Lookup("error.html") == nil {
-		return nil, errors.New(`ginoauth: Options.Templates has neither "consent.html" nor "error.html": name a template like that`)
+	var names []string
+	for _, t := range ours.Templates() {
+		names = append(names, t.Name())
+	}
+	if !slices.ContainsFunc(names, func(name string) bool { return theirs.Lookup(name) != nil }) {
+		slices.Sort(names)
+		return nil, fmt.Errorf("ginoauth: Options.Templates has no page: name a template like one of %q", names)
 	}
 	set, err := theirs.Clone()
 	if err != nil {
@@ -158,15 +164,17 @@ func (s *Server) lifetime(c *model.Client) time.Duration {
 
 // LifetimeText says the lifetime in words. It is rounded up, since the page says
 // "at most".
-func (p *ConsentPage) LifetimeText() string {
+func (p *ConsentPage) LifetimeText() string { return lifetimeText(p.Lifetime) }
+
+func lifetimeText(lifetime time.Duration) string {
 	in := func(unit time.Duration, name string) string {
-		n := max(1, (p.Lifetime+unit-1)/unit)
+		n := max(1, (lifetime+unit-1)/unit)
 		if n == 1 {
 			return "1 " + name
 		}
 		return fmt.Sprintf("%d %ss", n, name)
 	}
-	switch d := p.Lifetime; {
+	switch d := lifetime; {
 	case d >= 48*time.Hour:
 		return in(24*time.Hour, "day")
 	case d >= 2*time.Hour, d == time.Hour:
@@ -178,7 +186,7 @@ func (p *ConsentPage) LifetimeText() string {
 
 // writeErrorPage shows an error that cannot go to the client.
 func (s *Server) writeErrorPage(c *gin.Context, e *engine.Error, page *ErrorPage) {
-	if e.Reason == engine.ReasonStalePage {
+	if e.Reason == engine.ReasonStalePage && page.Retry == "" {
 		if req := s.afresh(c); req != nil {
 			page.Retry, page.RetryLabel = "?"+req.Query(), "Start again"
 		}

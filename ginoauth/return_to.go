@@ -2,6 +2,7 @@ package ginoauth
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -10,8 +11,7 @@ import (
 const (
 	// returnParam carries the way back through the login.
 	returnParam = "return_to"
-	// returnedParam marks an authorization request that comes from the login, so
-	// that a login which does not sign in is told from nobody being signed in.
+	// returnedParam marks a request that comes from the login, so that a login which does not sign in is told from nobody being signed in.
 	returnedParam = "login_returned"
 	// maxReturn bounds the way back, in bytes. It holds a state of any size that
 	// fits into a request.
@@ -19,9 +19,12 @@ const (
 )
 
 // loginURL is where nobody is sent: the login page, with the way back to this
-// authorization request.
-func (s *Server) loginURL(query string) string {
-	back := &url.URL{Path: s.authorizePath, RawQuery: query + "&" + returnedParam + "=1"}
+// page, which is one that ReturnTo knows.
+func (s *Server) loginURL(path, query string) string {
+	if query != "" {
+		query += "&"
+	}
+	back := &url.URL{Path: path, RawQuery: query + returnedParam + "=1"}
 	sep := "?"
 	if strings.Contains(s.opts.LoginURL, "?") {
 		sep = "&"
@@ -30,11 +33,11 @@ func (s *Server) loginURL(query string) string {
 }
 
 // ReturnTo returns where to go after a login: back to the authorization request
-// that the user came from, or the fallback. It reads the parameter return_to
+// or the device page that the user came from, or the fallback. It reads the parameter return_to
 // from the login form or, if that has none, from the query of the login page.
 //
-// The way back is rebuilt from checked parts: it is always the authorization
-// endpoint of this server, whatever the parameter says.
+// The way back is rebuilt from checked parts: it is always one of these two pages
+// of this server, whatever the parameter says.
 func (s *Server) ReturnTo(c *gin.Context, fallback string) string {
 	raw := ""
 	if err := c.Request.ParseForm(); err == nil {
@@ -43,23 +46,23 @@ func (s *Server) ReturnTo(c *gin.Context, fallback string) string {
 	if raw == "" {
 		raw = c.Request.URL.Query().Get(returnParam)
 	}
-	if to, ok := rebuildReturn(raw, s.authorizePath); ok {
+	if to, ok := rebuildReturn(raw, s.authorizePath, s.devicePath); ok {
 		return to
 	}
 	return fallback
 }
 
-func rebuildReturn(raw, authorizePath string) (string, bool) {
+func rebuildReturn(raw string, paths ...string) (string, bool) {
 	if raw == "" || len(raw) > maxReturn || strings.ContainsFunc(raw, func(r rune) bool { return r <= 0x20 || r > 0x7e || r == '\\' }) {
 		return "", false
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.IsAbs() || u.Host != "" || u.Opaque != "" || u.User != nil ||
-		strings.Contains(raw, "#") || u.RawPath != "" || u.Path != authorizePath {
+		strings.Contains(raw, "#") || u.RawPath != "" || u.Path == "" || !slices.Contains(paths, u.Path) {
 		return "", false
 	}
 	if _, err := url.ParseQuery(u.RawQuery); err != nil {
 		return "", false
 	}
-	return (&url.URL{Path: authorizePath, RawQuery: u.RawQuery}).String(), true
+	return (&url.URL{Path: u.Path, RawQuery: u.RawQuery}).String(), true
 }

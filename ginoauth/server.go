@@ -38,7 +38,9 @@ type Options struct {
 	OnError func(c *gin.Context, err *engine.Error)
 
 	// Templates replaces the look of the pages: "consent.html" gets a
-	// *[ConsentPage], "error.html" an *[ErrorPage]. What is not in it stays.
+	// *[ConsentPage], "error.html" an *[ErrorPage], "device.html" a *[DevicePage],
+	// "device_confirm.html" a *[DeviceConfirmPage] and "device_done.html" a
+	// *[DeviceDonePage]. What is not in it stays.
 	Templates *template.Template
 	// CSS replaces the style sheet of the pages. The policy of the pages allows it
 	// by its hash, and no other style.
@@ -55,6 +57,8 @@ type Server struct {
 	guard  *Guard
 	// authorizePath is the path of the authorization endpoint as browsers see it.
 	authorizePath string
+	// devicePath is that of the page for user codes; empty without device grant.
+	devicePath string
 }
 
 // New returns a server for this configuration. All problems of both arguments
@@ -81,18 +85,23 @@ func Wrap(srv *engine.Server, opts Options) (*Server, error) {
 }
 
 func wrap(srv *engine.Server, opts Options, pages *pages) (*Server, error) {
-	authorization := srv.Config().Endpoints.Authorization
-	endpoint, err := url.Parse(authorization)
-	if err != nil {
-		return nil, fmt.Errorf("ginoauth: Endpoints.Authorization: %w", err)
+	at := srv.Config().Endpoints
+	s := &Server{engine: srv, opts: opts, pages: pages, origin: http.NewCrossOriginProtection(), authorizePath: pathOf(at.Authorization)}
+	s.guard = &Guard{resource: srv.Resource(), fail: s.failJSON}
+	forms := map[string]string{"Authorization": at.Authorization}
+	if srv.HasDevices() {
+		s.devicePath, forms["Device"] = pathOf(at.Device), at.Device
 	}
 	// The origin that browsers see is trusted also where a proxy rewrites Host.
-	origin := http.NewCrossOriginProtection()
-	if err := origin.AddTrustedOrigin(endpoint.Scheme + "://" + endpoint.Host); err != nil {
-		return nil, fmt.Errorf("ginoauth: Endpoints.Authorization: %w", err)
+	for name, raw := range forms {
+		endpoint, err := url.Parse(raw)
+		if err == nil {
+			err = s.origin.AddTrustedOrigin(endpoint.Scheme + "://" + endpoint.Host)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("ginoauth: Endpoints.%s: %w", name, err)
+		}
 	}
-	s := &Server{engine: srv, opts: opts, pages: pages, origin: origin, authorizePath: pathOf(authorization)}
-	s.guard = &Guard{resource: srv.Resource(), fail: s.failJSON}
 	return s, nil
 }
 
@@ -125,6 +134,10 @@ func (s *Server) Mount(r *gin.Engine) {
 	r.Any(pathOf(at.Token), s.Token())
 	r.Any(pathOf(at.Revocation), s.Revoke())
 	r.Any(pathOf(at.Introspection), s.Introspect())
+	if s.engine.HasDevices() {
+		r.Any(pathOf(at.DeviceAuthorization), s.DeviceAuthorization())
+		r.Any(s.devicePath, s.Device())
+	}
 	r.Any(s.engine.MetadataPath(), s.Metadata())
 	if at := s.engine.Resource().MetadataURL(); at != "" {
 		r.Any(pathOf(at), s.ResourceMetadata())

@@ -18,11 +18,12 @@ var (
 	_ model.GrantModel   = (*Store)(nil)
 )
 
-// The faults of this store. Neither happens with credentials from the engine:
-// they are random, and it sets the grant from the key.
+// The faults of this store. None happens with credentials from the engine: they
+// are random, it sets the grant from the key, and it decides nothing else.
 var (
 	errDuplicate  = errors.New("memstore: a token with this digest is stored already")
 	errOtherGrant = errors.New("memstore: the token is of another grant than the key")
+	errNoDecision = errors.New("memstore: a decision on a device code is approved or denied")
 )
 
 // shardCount is how many parts the store has. More would cost memory in small
@@ -38,6 +39,7 @@ const (
 type Store struct {
 	clients sync.Map // client id → *model.Client, never changed in place
 	shards  [shardCount]shard
+	devices devices
 	sweeper sweepState
 
 	// beforeWrite, if set, is called by every writing verb between deciding and

@@ -105,6 +105,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limit int) (removed in
 	at := &s.sweeper
 	at.Lock()
 	defer at.Unlock()
+	removed = s.devices.sweep(now, limit)
 	// Once round, and the shard it began in twice: from the slot where the last
 	// one stopped to the end, and at last from its first slot.
 	for range shardCount + 1 {

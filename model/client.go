@@ -17,6 +17,7 @@ const (
 	GrantRefreshToken      = "refresh_token"
 	GrantClientCredentials = "client_credentials"
 	GrantPassword          = "password"
+	GrantDeviceCode        = "urn:ietf:params:oauth:grant-type:device_code"
 )
 
 // The ways in which a client proves who it is at the token endpoint; names as
@@ -164,7 +165,7 @@ func (c *Client) validateAuth(bad func(string, ...any)) {
 func (c *Client) validateGrants(bad func(string, ...any)) {
 	for i, g := range c.Grants {
 		switch {
-		case g == GrantAuthorizationCode, g == GrantRefreshToken, g == GrantClientCredentials, g == GrantPassword:
+		case g == GrantAuthorizationCode, g == GrantRefreshToken, g == GrantClientCredentials, g == GrantPassword, g == GrantDeviceCode:
 		case g == "implicit":
 			bad("Grants: the implicit grant does not exist here; use authorization_code with PKCE")
 		case !isAbsoluteURI(g):
