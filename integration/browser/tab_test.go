@@ -57,7 +57,7 @@ func newTab(chromium context.Context, t *testing.T) *tab {
 	p := &tab{t: t}
 	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.listen))
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 3*time.Minute)
 	t.Cleanup(cancel)
 	p.ctx = ctx
 	return p
