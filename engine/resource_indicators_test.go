@@ -31,7 +31,7 @@ func TestResourceAtAuthorize(t *testing.T) {
 	}{
 		{"8707-2 none", nil, ""},
 		{"8707-2 one", []string{"resource=" + resourceB}, resourceB},
-		{"8707-2 several", []string{"+resource=" + resourceB, "+resource=" + resourceA}, resourceB + " " + resourceA},
+		{"8707-2+8707-2.1 several", []string{"+resource=" + resourceB, "+resource=" + resourceA}, resourceB + " " + resourceA},
 		{"8707-2 the same twice", []string{"+resource=" + resourceB, "+resource=" + resourceB}, resourceB},
 		{"8707-2 empty is none", []string{"resource="}, ""},
 	} {
@@ -120,7 +120,7 @@ func TestResourceAtToken(t *testing.T) {
 
 func TestResourceAtAuthenticate(t *testing.T) {
 	t.Parallel()
-	t.Run("2.1-5.2 a token for another resource is refused", func(t *testing.T) {
+	t.Run("2.1-5.2+9728-7.x a token for another resource is refused", func(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t, withResources)
 		access, _ := f.tokens(t, "resource="+resourceB)

@@ -36,11 +36,12 @@ var links = map[string][]string{
 	"model/modeltest": {"model"},
 	"memstore":        {"model"},
 	"engine":          {"model"},
+	"introspect":      {"engine", "model"},
 	"ginoauth":        {"engine", "model"},
 }
 
 // standardOnly are the packages that link nothing outside the standard library and this module.
-var standardOnly = []string{"model", "model/modeltest", "memstore", "engine"}
+var standardOnly = []string{"model", "model/modeltest", "memstore", "engine", "introspect"}
 
 // web are the modules that, programs and test kits aside, only ginoauth may import.
 var web = []string{"github.com/gin-gonic/", "github.com/gin-contrib/", "github.com/gorilla/"}
