@@ -219,7 +219,8 @@ type ScopeRequest struct {
 	Client *model.Client
 	// UserID is empty when the client acts for itself.
 	UserID string
-	// GrantType is the grant type, "authorization_code" at approval too.
+	// GrantType is the grant type, "authorization_code" at approval too. Empty in
+	// Server.Issue.
 	GrantType string
 	// Scope is what would be granted.
 	Scope model.Scope

@@ -50,7 +50,8 @@ type Event struct {
 	Time time.Time
 	// Endpoint is where: "authorize", "token", "authenticate", "revoke",
 	// "introspect", "device_authorization", "device" and "applications" (the
-	// user's pages), "manage" (functions for administrators) ….
+	// user's pages), "manage" (functions for administrators), "issue"
+	// (Server.Issue) ….
 	Endpoint  string
 	GrantType string
 	GrantID   model.GrantID
@@ -76,6 +77,7 @@ const (
 	atManage       = "manage"
 	atDeviceCode   = "device_authorization"
 	atDevice       = "device"
+	atIssue        = "issue"
 )
 
 // level returns how loud the log is about an event. Refusals on the resource

@@ -14,7 +14,11 @@ func (s *Server) requestedResources(f *form) (model.Resources, *Error) {
 	if s.cfg.Resource == "" && len(s.cfg.Resources) == 0 {
 		return "", nil
 	}
-	values := f.all("resource")
+	return s.knownResources(f.all("resource"))
+}
+
+// knownResources reads resource identifiers, each of which must be known.
+func (s *Server) knownResources(values []string) (model.Resources, *Error) {
 	if len(values) == 0 {
 		return "", nil
 	}

@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gin-oauth/gin-oauth-server/model"
+)
+
+// ListGrants returns the open grants of a user, of a client, or of both, newest
+// first, at most limit of them (zero: all). It is for administrators; for the
+// user's own page see [Server.Applications].
+func (s *Server) ListGrants(ctx context.Context, filter model.GrantFilter, limit int) ([]model.GrantInfo, error) {
+	if s.cfg.GrantList == nil {
+		return nil, errNoGrantList
+	}
+	return s.cfg.GrantList.ListGrants(ctx, filter, s.now(), limit)
+}
+
+// RevokeGrant ends one grant: its code, its access and its refresh tokens. For
+// a grant that is not known it does nothing. What the user allowed stays
+// remembered. The error is an *Error.
+func (s *Server) RevokeGrant(ctx context.Context, id model.GrantID) error {
+	ev := Event{Endpoint: atManage, GrantID: id, Reason: byAdministrator}
+	if err := s.cfg.Model.RevokeGrant(ctx, id); err != nil {
+		return s.refused(ctx, ev, fault(err, "revoke_grant"))
+	}
+	ev.Type = EventRevoked
+	s.emit(ctx, ev)
+	return nil
+}
+
+// RevokeUser ends everything that was granted for a user, codes, access and
+// refresh tokens alike, and forgets what the user allowed: after a change of the
+// password, or when an account is closed. It returns how many grants it revoked.
+// The error is an *Error; call it again then.
+func (s *Server) RevokeUser(ctx context.Context, userID string) (revoked int, err error) {
+	ev := Event{Endpoint: atManage, UserID: userID, Reason: byAdministrator}
+	if userID == "" {
+		return 0, s.refused(ctx, ev, fault(errors.New("engine: RevokeUser needs a user"), "revoke_grants"))
+	}
+	return s.revokeAll(ctx, ev)
+}
+
+// RevokeClient ends everything that a client was granted, for every user and for
+// itself, and forgets all consents to it. It returns how many grants it revoked.
+// The client can get new ones unless it is disabled first. The error is an
+// *Error; call it again then.
+func (s *Server) RevokeClient(ctx context.Context, clientID string) (revoked int, err error) {
+	ev := Event{Endpoint: atManage, ClientID: clientID, Reason: byAdministrator}
+	if clientID == "" {
+		return 0, s.refused(ctx, ev, fault(errors.New("engine: RevokeClient needs a client"), "revoke_grants"))
+	}
+	return s.revokeAll(ctx, ev)
+}
+
+// secretBytes is the strength of a generated client secret.
+const secretBytes = 32
+
+// RotateSecret gives a confidential client a new secret and returns it, this
+// once: only its hash is stored. The secret before it goes on working for
+// overlap, so that the client can be changed over; zero ends it at once. Of two
+// live secrets the one that would have lived longer is the one before. It returns
+// an error that is model.ErrNotFound for an unknown client.
+func (s *Server) RotateSecret(ctx context.Context, clientID string, overlap time.Duration) (secret string, err error) {
+	switch {
+	case s.cfg.VerifySecret != nil:
+		return "", errors.New("engine: RotateSecret: Config.VerifySecret decides about secrets, and not what is stored with the client")
+	case overlap < 0:
+		return "", errors.New("engine: RotateSecret: overlap must not be negative")
+	}
+	b := make([]byte, secretBytes)
+	if err := s.random(b); err != nil {
+		return "", fmt.Errorf("engine: RotateSecret: %w", err)
+	}
+	secret = base64.RawURLEncoding.EncodeToString(b)
+	now := s.now()
+	err = s.updateClient(ctx, "RotateSecret", clientID, EventSecretRotated, func(c *model.Client) error {
+		if c.Public {
+			return errors.New("a public client has no secret")
+		}
+		old := liveSecret(c.Secrets, now)
+		c.Secrets = model.HashSecrets(secret)
+		if old == nil || overlap == 0 {
+			return nil
+		}
+		before := *old
+		if end := later(now, overlap); before.ExpiresAt.IsZero() || end.Before(before.ExpiresAt) {
+			before.ExpiresAt = end
+		}
+		c.Secrets = append(c.Secrets, before)
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return secret, nil
+}
+
+// liveSecret returns the secret that lives longest from now on, or nil.
+func liveSecret(secrets []model.SecretHash, now time.Time) (longest *model.SecretHash) {
+	for i := range secrets {
+		h := &secrets[i]
+		switch {
+		case h.ExpiresAt.IsZero():
+			return h
+		case now.Before(h.ExpiresAt) && (longest == nil || h.ExpiresAt.After(longest.ExpiresAt)):
+			longest = h
+		}
+	}
+	return longest
+}
+
+// DisableClient refuses a client everywhere from now on, as if it was not
+// registered. Its access tokens run to their expiry; [Server.RevokeClient]
+// after it ends them too. It returns an error that is model.ErrNotFound for an
+// unknown client.
+func (s *Server) DisableClient(ctx context.Context, clientID string) error {
+	return s.updateClient(ctx, "DisableClient", clientID, EventClientDisabled, func(c *model.Client) error {
+		c.Disabled = true
+		return nil
+	})
+}
+
+// EnableClient takes [Server.DisableClient] back. Refresh tokens that were not
+// revoked work again.
+func (s *Server) EnableClient(ctx context.Context, clientID string) error {
+	return s.updateClient(ctx, "EnableClient", clientID, EventClientEnabled, func(c *model.Client) error {
+		c.Disabled = false
+		return nil
+	})
+}
+
+func (s *Server) updateClient(ctx context.Context, what, clientID string, done EventType, change func(*model.Client) error) error {
+	if s.cfg.Clients == nil {
+		return fmt.Errorf("engine: %s: Config.Clients is not set, and the Model does not change clients", what)
+	}
+	if err := s.cfg.Clients.UpdateClient(ctx, clientID, change); err != nil {
+		return fmt.Errorf("engine: %s of client %q: %w", what, clientID, err)
+	}
+	s.emit(ctx, Event{Type: done, Endpoint: atManage, ClientID: clientID, Reason: byAdministrator})
+	return nil
+}
