@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"sync"
 
+	"github.com/gin-oauth/gin-oauth-server/internal/gcra"
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
 
@@ -16,6 +17,7 @@ var (
 
 	_ model.ConsentModel = (*Store)(nil)
 	_ model.GrantModel   = (*Store)(nil)
+	_ model.LimitModel   = (*Store)(nil)
 )
 
 // The faults of this store. None happens with credentials from the engine: they
@@ -41,6 +43,7 @@ type Store struct {
 	shards  [shardCount]shard
 	devices devices
 	sweeper sweepState
+	limits  *gcra.Limiter
 
 	// beforeWrite, if set, is called by every writing verb between deciding and
 	// writing. Tests stop a verb there.
@@ -49,7 +52,7 @@ type Store struct {
 
 // New returns an empty store.
 func New() *Store {
-	s := new(Store)
+	s := &Store{limits: gcra.New()}
 	seed := maphash.MakeSeed()
 	for i := range s.shards {
 		s.shards[i] = shard{

@@ -34,14 +34,15 @@ var root = filepath.Join("..", "..")
 var links = map[string][]string{
 	"model":           {},
 	"model/modeltest": {"model"},
-	"memstore":        {"model"},
-	"engine":          {"model"},
-	"introspect":      {"engine", "model"},
-	"ginoauth":        {"engine", "model"},
+	"internal/gcra":   {"model"},
+	"memstore":        {"model", "internal/gcra"},
+	"engine":          {"model", "internal/gcra"},
+	"introspect":      {"engine", "model", "internal/gcra"},
+	"ginoauth":        {"engine", "model", "internal/gcra"},
 }
 
 // standardOnly are the packages that link nothing outside the standard library and this module.
-var standardOnly = []string{"model", "model/modeltest", "memstore", "engine", "introspect"}
+var standardOnly = []string{"model", "model/modeltest", "internal/gcra", "memstore", "engine", "introspect"}
 
 // web are the modules that, programs and test kits aside, only ginoauth may import.
 var web = []string{"github.com/gin-gonic/", "github.com/gin-contrib/", "github.com/gorilla/"}
