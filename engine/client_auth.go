@@ -143,6 +143,9 @@ func (s *Server) verifyClient(ctx context.Context, cred clientCredentials) (*mod
 		return nil, invalidClient("client_unknown", fmt.Errorf("no client %q is registered", loggable(cred.id)))
 	case client.Method() != cred.method:
 		return nil, invalidClient("client_method", fmt.Errorf("the client is registered for %s, but used %s", client.Method(), cred.method))
+	case !client.Public && cred.method == model.AuthNone:
+		// Validate refuses such a client, but not every store asks it.
+		return nil, invalidClient("client_method", errors.New("the client is confidential, but registered to authenticate by nothing"))
 	case client.Disabled:
 		return nil, invalidClient("client_disabled", errors.New("the client is disabled"))
 	}
