@@ -18,6 +18,9 @@ const (
 	allow         = "allow"
 
 	maxForm = 64 << 10
+
+	// reasonCrossOrigin is the rule that a form of another site breaks.
+	reasonCrossOrigin = "cross_origin"
 )
 
 // Authorize is the authorization endpoint (RFC 6749, section 3.1), for GET and
@@ -129,7 +132,7 @@ func (s *Server) decide(c *gin.Context) {
 func (s *Server) sameOrigin(c *gin.Context) bool {
 	err := s.origin.Check(c.Request)
 	if err != nil {
-		s.refuse(c, &engine.Error{Code: engine.CodeAccessDenied, Description: "This form came from another site.", Status: http.StatusForbidden, Reason: "cross_origin", Cause: err})
+		s.refuse(c, &engine.Error{Code: engine.CodeAccessDenied, Description: "This form came from another site.", Status: http.StatusForbidden, Reason: reasonCrossOrigin, Cause: err})
 	}
 	return err == nil
 }

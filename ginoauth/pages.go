@@ -48,6 +48,8 @@ type ConsentPage struct {
 
 // ErrorPage is what the error page shows.
 type ErrorPage struct {
+	// Title is the heading.
+	Title string
 	// Code and Description are those of the error.
 	Code, Description string
 	// Hint says what to do about it, if Retry does not.
@@ -186,6 +188,10 @@ func lifetimeText(lifetime time.Duration) string {
 
 // writeErrorPage shows an error that cannot go to the client.
 func (s *Server) writeErrorPage(c *gin.Context, e *engine.Error, page *ErrorPage) {
+	page.Title = "This request cannot be served"
+	if e.Reason == engine.ReasonStalePage {
+		page.Title = "This page has expired"
+	}
 	if e.Reason == engine.ReasonStalePage && page.Retry == "" {
 		if req := s.afresh(c); req != nil {
 			page.Retry, page.RetryLabel = "?"+req.Query(), "Start again"
@@ -193,7 +199,10 @@ func (s *Server) writeErrorPage(c *gin.Context, e *engine.Error, page *ErrorPage
 	}
 	if page.Hint == "" && page.Retry == "" {
 		page.Hint = "Nothing was shared. The application that sent you here may have to be set up differently. The reason is in the log of this server."
-		if e.HTTPStatus() >= http.StatusInternalServerError {
+		switch {
+		case e.Reason == reasonCrossOrigin:
+			page.Hint = "Nothing was shared. A page of another site tried to answer in your name. Go back to the application that you came from and start again."
+		case e.HTTPStatus() >= http.StatusInternalServerError:
 			page.Hint = "Nothing was shared. The reason lies with this server: please try again later."
 		}
 	}
