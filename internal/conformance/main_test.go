@@ -31,11 +31,11 @@ func TestIDPattern(t *testing.T) {
 		"adapter-Z10 plain":             "adapter-Z10",
 		"7009-2":                        "7009-2",
 	} {
-		m := idPattern.FindStringSubmatch(name)
+		m := idPattern().FindStringSubmatch(name)
 		require.NotNil(t, m, name)
 		assert.Equal(t, want, m[1])
 	}
 	for _, name := range []string{"A1", "Authorization", "A012", "6749", "X01 no"} {
-		assert.Nil(t, idPattern.FindStringSubmatch(name), name)
+		assert.Nil(t, idPattern().FindStringSubmatch(name), name)
 	}
 }
