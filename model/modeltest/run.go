@@ -39,8 +39,9 @@ type T interface {
 // it meanwhile: all ids are random. It ends what it started in t.Cleanup.
 //
 // What else a store offers is tested as well: [model.Sweeper], [ClientAdder],
-// [Pauser], and, by RunClients, RunConsents, RunGrants and RunLimits, the interfaces of
-// what a complete server stores besides. Run it with -race. It raises GOMAXPROCS to 4 while it runs.
+// [Pauser], and, by RunClients, RunConsents, RunGrants, RunLimits and RunDevices,
+// the interfaces of what a complete server stores besides. Run it with -race. It
+// raises GOMAXPROCS to 4 while it runs.
 func Run(t *testing.T, newStore func(t *testing.T) model.Model) {
 	t.Helper()
 	raiseProcs(t)
@@ -53,6 +54,7 @@ func Run(t *testing.T, newStore func(t *testing.T) model.Model) {
 	runPart(t, "Consents", newStore, RunConsents)
 	runPart(t, "Grants", newStore, RunGrants)
 	runPart(t, "Limits", newStore, RunLimits)
+	runPart(t, "Devices", newStore, RunDevices)
 }
 
 // runPart runs the part of an interface for a store that implements it.
