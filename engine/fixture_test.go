@@ -212,6 +212,12 @@ func (f *fixture) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		} else {
 			f.srv.WriteIntrospection(w, r, in)
 		}
+	case "/oauth/device_authorization":
+		if res, err := f.srv.DeviceAuthorization(r); err != nil {
+			f.srv.WriteError(w, r, err)
+		} else {
+			f.srv.WriteDevice(w, r, res)
+		}
 	case f.srv.MetadataPath():
 		f.srv.WriteMetadata(w, r)
 	default:
