@@ -151,8 +151,8 @@ func (c *Client) validateAuth(bad func(string, ...any)) {
 	case len(c.Secrets) > 2:
 		bad("at most two Secrets can be live, the old and the new one")
 	}
-	if slices.ContainsFunc(c.Secrets, func(h SecretHash) bool { return h.Digest.IsZero() }) {
-		bad("Secrets holds a zero digest: make them with model.HashSecrets")
+	if slices.ContainsFunc(c.Secrets, func(h SecretHash) bool { return h.Digest.IsZero() || h.Digest == DigestOf("") }) {
+		bad("Secrets holds the digest of nothing: make them with model.HashSecrets")
 	}
 	if c.Public && c.ResourceServer {
 		bad("ResourceServer is for confidential clients only: the endpoint must know who asks (RFC 7662, section 2.1)")
