@@ -62,10 +62,17 @@ func (s *Server) AuthorizeRequest(r *http.Request) (req *AuthorizeRequest, err e
 	ctx := r.Context()
 	defer s.caught(ctx, atAuthorize, &err)
 	var f form
-	e := s.readAuthorize(r, &f)
 	var a *AuthorizeRequest
+	e := s.limitAddress(r, atAuthorize)
+	if e == nil {
+		e = s.readAuthorize(r, &f)
+	}
 	if e == nil {
 		a, e = s.validateAuthorize(ctx, &f)
+	}
+	if e == nil {
+		// Not by a redirect: that would be one more request for the client.
+		e = s.limitClient(r, atAuthorize, a.Client, false)
 	}
 	if e != nil {
 		return nil, s.refused(ctx, Event{Endpoint: atAuthorize, ClientID: loggable(f.get("client_id"))}, e)

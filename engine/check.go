@@ -29,6 +29,15 @@ func (c *Config) validate() error {
 			bad(fmt.Sprintf("Keys[%d]", i), "has %d bytes: make each of 32 random bytes", len(k))
 		}
 	}
+	for _, l := range c.RateLimits.list() {
+		switch r := l.rate; {
+		case isOff(r):
+		case r.Interval == 0 || r.Burst < 1:
+			bad("RateLimits."+l.name, "has an interval of %v and a burst of %d: give both, or a negative interval to turn it off", r.Interval, r.Burst)
+		case time.Duration(r.Burst) > maxLimitWindow/r.Interval:
+			bad("RateLimits."+l.name, "takes more than a day to allow a burst again: make the burst or the interval smaller")
+		}
+	}
 	if c.Keys != nil && len(c.Keys) == 0 {
 		bad("Keys", "is empty: give at least one key, or leave it nil")
 	}

@@ -25,7 +25,7 @@ func (s *Server) authenticateClient(r *http.Request, f *form, ev *Event) (*model
 	var client *model.Client
 	if err == nil {
 		ev.ClientID = loggable(cred.id)
-		client, err = s.verifyClient(r.Context(), cred)
+		client, err = s.verifyLimited(r, cred, ev.Endpoint)
 	}
 	if err != nil && err.Code == CodeInvalidClient {
 		// A challenge if and only if the header was tried: without one it would
@@ -39,6 +39,26 @@ func (s *Server) authenticateClient(r *http.Request, f *form, ev *Event) (*model
 		}
 	}
 	return client, err
+}
+
+// verifyLimited is verifyClient within the limits of failures and of requests.
+func (s *Server) verifyLimited(r *http.Request, cred clientCredentials, endpoint string) (*model.Client, *Error) {
+	ctx := r.Context()
+	guesses := s.guesses(r, endpoint, cred)
+	if err := guesses.allowed(ctx); err != nil {
+		return nil, err
+	}
+	client, err := s.verifyClient(ctx, cred)
+	if err != nil {
+		if err.Code == CodeInvalidClient {
+			guesses.failed(ctx)
+		}
+		return nil, err
+	}
+	if err := s.limitClient(r, endpoint, client, cred.method != model.AuthNone); err != nil {
+		return nil, err
+	}
+	return client, nil
 }
 
 func invalidClient(reason string, cause error) *Error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/http"
 	"strings"
 	"time"
 
@@ -151,6 +152,17 @@ type Config struct {
 
 	// Grants adds grant types by their URI, or replaces a built-in one by its name.
 	Grants map[string]Grant
+
+	// RateLimits says how often the endpoints may be called.
+	RateLimits RateLimits
+	// Limits counts for the rate limits. Nil: the Model, if it does so, or else
+	// this process by itself.
+	Limits model.LimitModel
+	// ClientAddress says which address a request comes from, for the rate limits:
+	// an IP address, with or without port, of IPv6 the /64 counts. Defaults to the
+	// connection's, RemoteAddr. Behind a proxy that is the proxy's: set a function
+	// that reads the header which that proxy sets and no client can.
+	ClientAddress func(r *http.Request) string
 
 	// Events is told what happens: issued, refused, replayed, revoked …. It is
 	// called in the request, so it must be quick and safe for concurrent use.

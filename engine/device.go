@@ -36,7 +36,7 @@ func userCodeRefused(cause error) *Error {
 // case and with any separators. The error is an *Error, with ReasonUserCode if
 // there is no such request that can be decided.
 //
-// User codes are short: whoever calls it lets a user try a few times only (RFC
+// User codes are short: a user may try a few only, see [RateLimits].Failures (RFC
 // 8628, section 5.1).
 func (s *Server) DeviceRequest(ctx context.Context, typed string, user *model.User) (req *DeviceRequest, err error) {
 	defer s.caught(ctx, atDevice, &err)
@@ -59,8 +59,15 @@ func (s *Server) deviceRequest(ctx context.Context, typed string, ev *Event) (*D
 	if !ok {
 		return nil, userCodeRefused(errors.New("it has not the form of a user code"))
 	}
+	guesses := s.userCodeGuesses(ev.UserID)
+	if e := guesses.allowed(ctx); e != nil {
+		return nil, e
+	}
 	code, client, e := s.pendingDevice(ctx, user, ev)
 	if e != nil {
+		if e.Reason == ReasonUserCode {
+			guesses.failed(ctx)
+		}
 		return nil, e
 	}
 	return &DeviceRequest{

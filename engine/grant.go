@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/gin-oauth/gin-oauth-server/model"
@@ -33,6 +34,7 @@ type TokenRequest struct {
 	Client    *model.Client
 	GrantType string
 	form      *form
+	http      *http.Request
 }
 
 // Param returns a parameter of the request, or the empty string; an empty

@@ -26,9 +26,14 @@ func (g passwordGrant) Decide(ctx context.Context, req *TokenRequest) (*Decision
 	case !isText(password):
 		return nil, refuse(CodeInvalidRequest, "password_malformed", "The parameter password is malformed.")
 	}
+	guesses := g.s.passwordGuesses(req.http, username)
+	if err := guesses.allowed(ctx); err != nil {
+		return nil, err
+	}
 	user, err := g.s.cfg.CheckPassword(ctx, req.Client, username, password)
 	switch {
 	case errors.Is(err, model.ErrNoUser), err == nil && (user == nil || user.ID == ""):
+		guesses.failed(ctx)
 		return nil, refuse(CodeInvalidGrant, "user_credentials", "The user credentials are not valid.")
 	case err != nil:
 		return nil, asError(err, "check_password")

@@ -71,6 +71,9 @@ func (s *Server) clientRequest(r *http.Request, ev *Event) (*model.Client, *form
 	if r.Method != http.MethodPost {
 		return nil, nil, methodNotAllowed(http.MethodPost)
 	}
+	if err := s.limitAddress(r, ev.Endpoint); err != nil {
+		return nil, nil, err
+	}
 	f := new(form)
 	if err := s.readForm(r, f); err != nil {
 		return nil, nil, err

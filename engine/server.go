@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/gin-oauth/gin-oauth-server/internal/gcra"
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
 
@@ -21,6 +22,7 @@ type Server struct {
 	metadata   []byte
 	// resource is the API that this server guards itself.
 	resource *Resource
+	limits   model.LimitModel
 }
 
 // New returns a server for this configuration, which it copies. All problems of
@@ -34,6 +36,9 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		process: newProcess(cfg.Events, cfg.Logger, cfg.Clock, cfg.Random),
 		cfg:     cfg, titles: make(map[string]string, len(cfg.Scopes)),
+	}
+	if s.limits = cfg.Limits; s.limits == nil {
+		s.limits = gcra.New()
 	}
 	names := make([]string, len(cfg.Scopes))
 	for i, info := range cfg.Scopes {
@@ -71,6 +76,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.RefreshTokenGrace, defaultGrace)
 	setDefault(&c.DeviceCodeLifetime, defaultDeviceLifetime)
 	setDefault(&c.DevicePollInterval, defaultPollInterval)
+	c.RateLimits.setDefaults()
 	c.findStorage()
 	c.Scopes = slices.Clone(c.Scopes)
 	c.Grants = maps.Clone(c.Grants)

@@ -20,6 +20,7 @@ func (c *Config) findStorage() {
 	findStorage(&c.GrantList, c.Model)
 	findStorage(&c.Clients, c.Model)
 	findStorage(&c.Devices, c.Model)
+	findStorage(&c.Limits, c.Model)
 }
 
 func findStorage[T any](field *T, m model.Model) {
@@ -38,6 +39,7 @@ func (c *Config) storages() []storage {
 		{"grant_list", c.GrantList != nil},
 		{"clients", c.Clients != nil},
 		{"devices", c.Devices != nil},
+		{"limits", c.Limits != nil},
 	}
 }
 

@@ -45,6 +45,9 @@ func (s *Server) token(r *http.Request, ev *Event) (*TokenResponse, *Error) {
 	if r.Method != http.MethodPost {
 		return nil, methodNotAllowed(http.MethodPost)
 	}
+	if err := s.limitAddress(r, atToken); err != nil {
+		return nil, err
+	}
 	var f form
 	if err := s.readForm(r, &f); err != nil {
 		return nil, err
@@ -57,7 +60,7 @@ func (s *Server) token(r *http.Request, ev *Event) (*TokenResponse, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	req := &TokenRequest{Client: client, GrantType: f.get("grant_type"), form: &f}
+	req := &TokenRequest{Client: client, GrantType: f.get("grant_type"), form: &f, http: r}
 	ev.ClientID, ev.GrantType = client.ID, loggable(req.GrantType)
 	grant, err := s.grantFor(req)
 	if err != nil {

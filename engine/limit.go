@@ -1,0 +1,223 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-oauth/gin-oauth-server/model"
+)
+
+// RateLimits says how often the endpoints may be called. Each limit counts per
+// endpoint. A zero limit is the default, which no well-behaved client meets; one
+// with a negative interval is off: {Interval: -1}. What is beyond a limit gets
+// status 429 with Retry-After, and nothing is spent.
+type RateLimits struct {
+	// Address is for the requests of one address, see [Config].ClientAddress.
+	// Defaults to 1000 a second, and 20000 at once. Behind a proxy that
+	// ClientAddress does not look through, this is the limit of all clients
+	// together.
+	Address model.Rate
+	// Client is for the requests of one client. Defaults to 1000 a second, and
+	// 20000 at once. Where a client does not prove who it is, which is always so
+	// for a public one, it counts per client and address, so that nobody can use up
+	// what is another's.
+	Client model.Rate
+	// Failures is for wrong secrets of one client and wrong passwords of one user
+	// (password grant) from one address, and for wrong user codes of devices by one
+	// user. Defaults to 10 a minute, and 20 at once. While it is reached, the right
+	// secret is not taken either.
+	Failures model.Rate
+}
+
+func (l *RateLimits) setDefaults() {
+	often := model.Rate{Interval: time.Millisecond, Burst: 20000}
+	setDefault(&l.Address, often)
+	setDefault(&l.Client, often)
+	setDefault(&l.Failures, model.Rate{Interval: 6 * time.Second, Burst: 20})
+}
+
+// maxLimitWindow bounds how long a full burst takes to come back.
+const maxLimitWindow = 24 * time.Hour
+
+// list returns the limits with their names.
+func (l *RateLimits) list() []struct {
+	name string
+	rate model.Rate
+} {
+	return []struct {
+		name string
+		rate model.Rate
+	}{{"Address", l.Address}, {"Client", l.Client}, {"Failures", l.Failures}}
+}
+
+// isOff reports whether a limit is turned off.
+func isOff(r model.Rate) bool { return r.Interval < 0 }
+
+// limitAddress is asked first of all, before the body is read.
+func (s *Server) limitAddress(r *http.Request, endpoint string) *Error {
+	rate := s.cfg.RateLimits.Address
+	if isOff(rate) {
+		return nil
+	}
+	address := s.address(r)
+	if address == "" {
+		return nil // all who have none would share the limit
+	}
+	wait := s.take(r.Context(), endpoint, endpoint+" address "+address, 1, rate)
+	return tooMany(wait, "limit_address", "Too many requests come from this address.")
+}
+
+// limitClient is asked once the client is known. Proven tells that it proved who
+// it is.
+func (s *Server) limitClient(r *http.Request, endpoint string, c *model.Client, proven bool) *Error {
+	rate := s.cfg.RateLimits.Client
+	if isOff(rate) {
+		return nil
+	}
+	key := endpoint + " client " + c.ID
+	if !proven {
+		key += " " + s.address(r)
+	}
+	return tooMany(s.take(r.Context(), endpoint, key, 1, rate), "limit_client", "The client sends too many requests.")
+}
+
+// guesses counts failed attempts to know a secret. The zero value counts nothing.
+type guesses struct {
+	s             *Server
+	endpoint, key string
+}
+
+// guesses returns the counter for who tries a secret of a client from an address.
+// A client that sends none guesses nothing.
+func (s *Server) guesses(r *http.Request, endpoint string, cred clientCredentials) guesses {
+	if cred.method == model.AuthNone || isOff(s.cfg.RateLimits.Failures) {
+		return guesses{}
+	}
+	id := cred.id
+	if !isPrintable(id) {
+		id = "?" // no client has such a name
+	}
+	// One counter for all endpoints: they ask for the same secret.
+	return guesses{s, endpoint, "secret " + loggable(id) + " " + s.address(r)}
+}
+
+// passwordGuesses returns the counter for who tries passwords of a user, with
+// whatever client (RFC 6749, section 4.3.2).
+func (s *Server) passwordGuesses(r *http.Request, username string) guesses {
+	if isOff(s.cfg.RateLimits.Failures) {
+		return guesses{}
+	}
+	return guesses{s, atToken, "password " + loggable(username) + " " + s.address(r)}
+}
+
+// userCodeGuesses returns the counter for a user who types the codes of devices
+// (RFC 8628, section 5.1).
+func (s *Server) userCodeGuesses(userID string) guesses {
+	if isOff(s.cfg.RateLimits.Failures) {
+		return guesses{}
+	}
+	return guesses{s, atDevice, "user_code " + userID}
+}
+
+// allowed says whether one more attempt may be made.
+func (g guesses) allowed(ctx context.Context) *Error {
+	if g.s == nil {
+		return nil
+	}
+	wait := g.s.take(ctx, g.endpoint, g.key, 0, g.s.cfg.RateLimits.Failures)
+	return tooMany(wait, "limit_failures", "Too many attempts have failed.")
+}
+
+// failed counts an attempt that failed.
+func (g guesses) failed(ctx context.Context) {
+	if g.s != nil {
+		g.s.take(ctx, g.endpoint, g.key, 1, g.s.cfg.RateLimits.Failures)
+	}
+}
+
+// tooMany is the answer to who has to wait; nil if nobody has.
+func tooMany(wait time.Duration, reason, description string) *Error {
+	if wait <= 0 {
+		return nil
+	}
+	e := refuse(CodeTemporarilyUnavailable, reason, description).because(fmt.Errorf("the limit allows the next in %v", wait))
+	e.Status = http.StatusTooManyRequests
+	e.Header = http.Header{"Retry-After": {strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10)}}
+	return e
+}
+
+// take asks the limiter. When it fails, nobody has to wait: a limiter that is
+// down must not take the server with it.
+func (s *Server) take(ctx context.Context, endpoint, key string, n int, rate model.Rate) (wait time.Duration) {
+	defer func() {
+		if v := recover(); v != nil {
+			wait = 0
+			s.limiterFailed(ctx, endpoint, fmt.Errorf("panic: %v", v))
+		}
+	}()
+	wait, err := s.limits.Take(ctx, key, n, rate, s.clock())
+	if err != nil {
+		// A client that hung up is no fault of the limiter.
+		if ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
+			s.limiterFailed(ctx, endpoint, err)
+		}
+		return 0
+	}
+	return wait
+}
+
+func (s *Server) limiterFailed(ctx context.Context, endpoint string, cause error) {
+	e := fault(cause, "limits")
+	s.emit(ctx, Event{Type: EventFault, Endpoint: endpoint, Reason: e.Reason, Err: e})
+}
+
+// address is where a request comes from, as limits count it.
+func (s *Server) address(r *http.Request) string {
+	if s.cfg.ClientAddress != nil {
+		return normalAddress(s.cfg.ClientAddress(r))
+	}
+	return normalAddress(r.RemoteAddr)
+}
+
+// normalAddress takes the port off, and of an IPv6 address all that its holder
+// may choose: a /64 is one customer. What is no address stays as it is, such as
+// the name of a tenant; loggable bounds it.
+func normalAddress(s string) string {
+	if i := strings.LastIndexByte(s, ':'); i > 0 && isDotted(s[:i]) {
+		return s[:i] // IPv4 with a port is nearly all there is
+	}
+	host := s
+	if h, _, err := net.SplitHostPort(s); err == nil {
+		host = h
+	}
+	a, err := netip.ParseAddr(host)
+	if err != nil {
+		return loggable(host)
+	}
+	a = a.Unmap()
+	if a.Is4() {
+		return a.String()
+	}
+	p, err := a.WithZone("").Prefix(64)
+	if err != nil {
+		return loggable(host)
+	}
+	return p.String()
+}
+
+// isDotted reports whether s is made of digits and dots only.
+func isDotted(s string) bool {
+	for i := range len(s) {
+		if b := s[i]; b != '.' && (b < '0' || b > '9') {
+			return false
+		}
+	}
+	return true
+}
