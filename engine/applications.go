@@ -40,6 +40,9 @@ const maxApplicationGrants = 1000
 
 var errNoGrantList = errors.New("engine: Config.GrantList is not set, and the Model does not list grants")
 
+// HasGrantList reports whether there is a store that lists grants.
+func (s *Server) HasGrantList() bool { return s.cfg.GrantList != nil }
+
 // Applications returns the applications with access to a user's account (OAuth
 // 2.1, section 7.9), the one used last first. Of more than 1000 grants the
 // newest are listed. The error is an *Error.

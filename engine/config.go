@@ -221,9 +221,9 @@ func (c *Config) endpoint(path string) string { return strings.TrimSuffix(c.Issu
 // ScopeInfo is one scope of the vocabulary.
 type ScopeInfo struct {
 	// Name is the scope token.
-	Name string
+	Name string `json:"name"`
 	// Title says in the user's words what it allows: "Read your notes".
-	Title string
+	Title string `json:"title"`
 }
 
 // ScopeRequest is what [Config].ValidateScope decides about.

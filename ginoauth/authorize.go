@@ -59,7 +59,8 @@ func (s *Server) authorizeGet(c *gin.Context) {
 		s.redirect(c, s.loginURL(s.authorizePath, req.Query()))
 		return
 	}
-	if req.Client.SkipConsent {
+	all, before := s.engine.Remembered(c.Request.Context(), req, user)
+	if all || req.Client.SkipConsent && !req.ForceConsent {
 		s.approve(c, req, user)
 		return
 	}
@@ -68,7 +69,7 @@ func (s *Server) authorizeGet(c *gin.Context) {
 		s.fail(c, s.engine.Refuse(c.Request.Context(), req, err), &ErrorPage{})
 		return
 	}
-	s.askConsent(c, req, user, form)
+	s.askConsent(c, req, user, before, form)
 }
 
 // authorizePost takes the answer of a consent page, or an authorization request
@@ -132,9 +133,13 @@ func (s *Server) decide(c *gin.Context) {
 func (s *Server) sameOrigin(c *gin.Context) bool {
 	err := s.origin.Check(c.Request)
 	if err != nil {
-		s.refuse(c, &engine.Error{Code: engine.CodeAccessDenied, Description: "This form came from another site.", Status: http.StatusForbidden, Reason: reasonCrossOrigin, Cause: err})
+		s.refuse(c, crossOrigin(err))
 	}
 	return err == nil
+}
+
+func crossOrigin(err error) *engine.Error {
+	return &engine.Error{Code: engine.CodeAccessDenied, Description: "This form came from another site.", Status: http.StatusForbidden, Reason: reasonCrossOrigin, Cause: err}
 }
 
 func (s *Server) approve(c *gin.Context, req *engine.AuthorizeRequest, user *model.User) {
@@ -154,6 +159,11 @@ func (s *Server) refuse(c *gin.Context, e *engine.Error) {
 // user asks the application who is signed in. False: the answer is written. A
 // fault goes to the client if there is a validated request, else on a page.
 func (s *Server) user(c *gin.Context, req *engine.AuthorizeRequest) (*model.User, bool) {
+	return s.userOr(c, req, &ErrorPage{})
+}
+
+// userOr is user with the page that a fault is shown on.
+func (s *Server) userOr(c *gin.Context, req *engine.AuthorizeRequest, page *ErrorPage) (*model.User, bool) {
 	before := c.Writer.Status()
 	user, err := s.opts.AuthenticateHandler(c)
 	switch {
@@ -166,7 +176,7 @@ func (s *Server) user(c *gin.Context, req *engine.AuthorizeRequest) (*model.User
 	case err == nil:
 		return user, true
 	}
-	s.fail(c, s.engine.Refuse(c.Request.Context(), req, err), &ErrorPage{})
+	s.fail(c, s.engine.Refuse(c.Request.Context(), req, err), page)
 	return nil, false
 }
 

@@ -58,14 +58,6 @@ func TestConsentDecision(t *testing.T) {
 			assert.Zero(t, a.events.count(engine.EventAuthorized))
 		})
 	}
-
-	t.Run("attack-C10 consent is asked for each time, and for wider scope", func(t *testing.T) {
-		t.Parallel()
-		a := newApp(t, nil)
-		a.code()
-		assert.Contains(t, a.authorize(authorizeQuery()).body, "Read your notes")
-		assert.Contains(t, a.authorize(authorizeQuery("scope", "read profile")).body, "See who you are")
-	})
 }
 
 // Only a page of this origin can decide.

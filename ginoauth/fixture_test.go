@@ -8,6 +8,7 @@ import (
 	"html"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -266,11 +267,16 @@ var (
 	action = regexp.MustCompile(`action="([^"]*)"`)
 )
 
-// consentForm gets the consent page and returns where its form goes and what it
-// carries.
+// consentForm gets the consent page, also where the answer is remembered, and
+// returns where its form goes and what it carries.
 func (a *app) consentForm(q url.Values) (string, url.Values) {
 	a.t.Helper()
 	res := a.authorize(q)
+	if res.StatusCode == http.StatusFound {
+		q = maps.Clone(q)
+		q.Set("prompt", "consent")
+		res = a.authorize(q)
+	}
 	require.Equal(a.t, http.StatusOK, res.StatusCode, res.body)
 	m, act := hidden.FindStringSubmatch(res.body), action.FindStringSubmatch(res.body)
 	require.Len(a.t, m, 2, res.body)

@@ -94,7 +94,7 @@ func TestNew(t *testing.T) {
 		"style sheet that ends":    {func(o *ginoauth.Options) { o.CSS = "a{}</style><script>" }, "Options.CSS must not contain </style"},
 		"templates of other pages": {func(o *ginoauth.Options) {
 			o.Templates = template.Must(template.New("consent.tmpl").Parse("x"))
-		}, `Options.Templates has no page: name a template like one of ["consent.html" `},
+		}, `Options.Templates has no page: name a template like one of ["applications.html" "consent.html" `},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -30,6 +30,11 @@ type ConsentPage struct {
 	User   *model.User
 	// Scopes are what is asked for, with their titles.
 	Scopes []engine.ScopeInfo
+	// New and Before are Scopes in two parts: what is asked for the first time, and
+	// what the user allowed this client before and is still remembered.
+	New, Before []engine.ScopeInfo
+	// Remembers tells that a yes is remembered, so that the same is not asked again.
+	Remembers bool
 	// RedirectHost is where the answer goes: a host, or the scheme of an app.
 	RedirectHost string
 	// Lifetime is how long access can go on without asking again.
@@ -125,13 +130,21 @@ func overlay(ours, theirs *template.Template) (*template.Template, error) {
 }
 
 // askConsent shows the consent page.
-func (s *Server) askConsent(c *gin.Context, req *engine.AuthorizeRequest, user *model.User, form string) {
+func (s *Server) askConsent(c *gin.Context, req *engine.AuthorizeRequest, user *model.User, before model.Scope, form string) {
 	page := &ConsentPage{
 		Client: req.Client, User: user, Scopes: s.engine.ScopeInfos(req.Scope),
 		RedirectHost: redirectHost(req.RedirectURI), Lifetime: s.lifetime(req.Client),
 		Action: "?" + req.Query(), HiddenName: formField, HiddenValue: form, CSS: s.pages.css,
 		DecisionName: decisionField, AllowValue: allow, NoValue: "deny",
 	}
+	for _, info := range page.Scopes {
+		if before.Has(info.Name) {
+			page.Before = append(page.Before, info)
+		} else {
+			page.New = append(page.New, info)
+		}
+	}
+	page.Remembers = s.engine.CanRemember(req)
 	s.pages.headers(c.Writer.Header(), "same-origin")
 	if s.opts.Consent != nil {
 		s.opts.Consent(c, page)

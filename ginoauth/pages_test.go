@@ -148,7 +148,7 @@ func TestPageHeaders(t *testing.T) {
 		page     answer
 		referrer string
 	}{
-		{"attack-A18+6749-10.13+9700-4.16+2.1-7.11 consent page", b.authorize(authorizeQuery()), "same-origin"},
+		{"attack-A18+6749-10.13+9700-4.16+2.1-7.11 consent page", b.authorize(authorizeQuery("prompt", "consent")), "same-origin"},
 		{"attack-A18 error page", a.authorize(authorizeQuery("client_id", "nobody")), "no-referrer"},
 		{"attack-A18 expired page", b.decide(to, form, "allow"), "no-referrer"},
 		{"attack-A18 page of another site", b.do("POST", to, form, http.Header{"Origin": {"https://evil.test"}}), "no-referrer"},

@@ -11,7 +11,8 @@ import (
 const (
 	// returnParam carries the way back through the login.
 	returnParam = "return_to"
-	// returnedParam marks a request that comes from the login, so that a login which does not sign in is told from nobody being signed in.
+	// returnedParam marks a request that comes from the login, so that a login which
+	// does not sign in is told from nobody being signed in.
 	returnedParam = "login_returned"
 	// maxReturn bounds the way back, in bytes. It holds a state of any size that
 	// fits into a request.
@@ -32,12 +33,13 @@ func (s *Server) loginURL(path, query string) string {
 	return s.opts.LoginURL + sep + returnParam + "=" + url.QueryEscape(back.String())
 }
 
-// ReturnTo returns where to go after a login: back to the authorization request
-// or the device page that the user came from, or the fallback. It reads the parameter return_to
-// from the login form or, if that has none, from the query of the login page.
+// ReturnTo returns where to go after a login: back to the authorization request,
+// the device page or the page of applications that the user came from, or the
+// fallback. It reads the parameter return_to from the login form or, if that has
+// none, from the query of the login page.
 //
-// The way back is rebuilt from checked parts: it is always one of these two pages
-// of this server, whatever the parameter says.
+// The way back is rebuilt from checked parts: it is always one of these pages of
+// this server, whatever the parameter says.
 func (s *Server) ReturnTo(c *gin.Context, fallback string) string {
 	raw := ""
 	if err := c.Request.ParseForm(); err == nil {
@@ -46,7 +48,7 @@ func (s *Server) ReturnTo(c *gin.Context, fallback string) string {
 	if raw == "" {
 		raw = c.Request.URL.Query().Get(returnParam)
 	}
-	if to, ok := rebuildReturn(raw, s.authorizePath, s.devicePath); ok {
+	if to, ok := rebuildReturn(raw, s.authorizePath, s.devicePath, s.applicationsPath); ok {
 		return to
 	}
 	return fallback

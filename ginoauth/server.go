@@ -59,6 +59,9 @@ type Server struct {
 	authorizePath string
 	// devicePath is that of the page for user codes; empty without device grant.
 	devicePath string
+	// applicationsPath is that of the page of applications with access; empty with
+	// a store that does not list grants.
+	applicationsPath string
 }
 
 // New returns a server for this configuration. All problems of both arguments
@@ -91,6 +94,9 @@ func wrap(srv *engine.Server, opts Options, pages *pages) (*Server, error) {
 	forms := map[string]string{"Authorization": at.Authorization}
 	if srv.HasDevices() {
 		s.devicePath, forms["Device"] = pathOf(at.Device), at.Device
+	}
+	if srv.HasGrantList() {
+		s.applicationsPath, forms["Applications"] = pathOf(at.Applications), at.Applications
 	}
 	// The origin that browsers see is trusted also where a proxy rewrites Host.
 	for name, raw := range forms {
@@ -137,6 +143,9 @@ func (s *Server) Mount(r *gin.Engine) {
 	if s.engine.HasDevices() {
 		r.Any(pathOf(at.DeviceAuthorization), s.DeviceAuthorization())
 		r.Any(s.devicePath, s.Device())
+	}
+	if s.applicationsPath != "" {
+		r.Any(s.applicationsPath, s.Applications())
 	}
 	r.Any(s.engine.MetadataPath(), s.Metadata())
 	if at := s.engine.Resource().MetadataURL(); at != "" {

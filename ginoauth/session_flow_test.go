@@ -98,7 +98,7 @@ func TestSessionsInTheFlow(t *testing.T) {
 			}
 
 			require.NotEmpty(t, a.code())
-			res := a.do("GET", "/oauth/authorize?"+authorizeQuery().Encode(), nil, nil)
+			res := a.authorize(authorizeQuery("prompt", "consent"))
 			assert.Contains(t, res.body, "Alice L.")
 
 			to, form := a.consentForm(authorizeQuery())
