@@ -100,10 +100,12 @@ func (s *site) engineConfig(store model.Model) engine.Config {
 		Issuer: s.cfg.issuer,
 		// The routes stay where they are, whatever the issuer's path.
 		Endpoints: engine.Endpoints{
-			Authorization: s.origin + "/oauth/authorize",
-			Token:         s.origin + "/oauth/token",
-			Revocation:    s.origin + "/oauth/revoke",
-			Introspection: s.origin + "/oauth/introspect",
+			Authorization:       s.origin + "/oauth/authorize",
+			Token:               s.origin + "/oauth/token",
+			Revocation:          s.origin + "/oauth/revoke",
+			Introspection:       s.origin + "/oauth/introspect",
+			DeviceAuthorization: s.origin + "/oauth/device_authorization",
+			Device:              s.origin + "/device",
 		},
 		Scopes:               scopeInfos(),
 		CodeLifetime:         s.cfg.codeLifetime,

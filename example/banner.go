@@ -16,6 +16,9 @@ func printBanner(w io.Writer, cfg *config, sd *seed) {
 	if line := curlLine(origin, sd); line != "" {
 		fmt.Fprintf(&b, "\n  Or call the API from a terminal, as a machine:\n\n    %s\n", strings.ReplaceAll(line, "\n", "\n    "))
 	}
+	if line := deviceLine(cfg.issuer, sd); line != "" {
+		fmt.Fprintf(&b, "\n  Or sign in from a terminal, as a device without a browser:\n\n    %s\n", line)
+	}
 	b.WriteString("\n  Stop with Ctrl-C.\n\n")
 	_, _ = io.WriteString(w, b.String()) // if nobody reads it, the server is up all the same
 }
@@ -69,6 +72,17 @@ func curlLine(origin string, sd *seed) string {
       -d grant_type=client_credentials -d scope=%s %s/oauth/token |
     sed 's/.*"access_token":"\([^"]*\).*/\1/'
   )" %s/api/notes`, auth, scope, origin, origin)
+}
+
+// deviceLine starts the program that signs in like a device.
+func deviceLine(issuer string, sd *seed) string {
+	if !sd.hasDevice() {
+		return ""
+	}
+	if issuer == "http://localhost:8080" {
+		return "go run ./example/device"
+	}
+	return "go run ./example/device -issuer " + shellQuote(issuer)
 }
 
 // shellQuote quotes s for a shell, unless it needs none.

@@ -31,6 +31,7 @@ const (
 	machineClientID = "machine"
 	machineSecret   = "machine-secret-for-the-demo"
 	terminalID      = "cli"
+	deviceID        = "device"
 )
 
 // builtInSeed is what there is without a seed file.
@@ -48,6 +49,10 @@ func builtInSeed() *seed {
 				RedirectURIs: []string{"http://127.0.0.1/callback", "http://[::1]/callback"},
 				Scope:        model.NewScope(vocabulary()...),
 			},
+			{
+				ID: deviceID, Name: "Device", Public: true,
+				Grants: []string{model.GrantDeviceCode, model.GrantRefreshToken}, Scope: model.NewScope(vocabulary()...),
+			},
 		},
 		Notes: map[owner][]string{
 			{user: "alice"}:           {"Follow the white rabbit", "Ask the cat which way to go"},
@@ -62,6 +67,11 @@ func demoClient(secret, redirectURI string) model.Client {
 		ID: demoClientID, Name: "Demo client", Secrets: model.HashSecrets(secret),
 		RedirectURIs: []string{redirectURI}, Scope: model.NewScope(vocabulary()...),
 	}
+}
+
+// hasDevice reports whether the terminal program of the demo may sign in.
+func (s *seed) hasDevice() bool {
+	return slices.ContainsFunc(s.Clients, func(c model.Client) bool { return c.ID == deviceID && c.Public && c.AllowsGrant(model.GrantDeviceCode) })
 }
 
 // machine returns a client that can be used from a command line with nothing but

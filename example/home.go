@@ -12,6 +12,7 @@ type homeData struct {
 	Issuer      string
 	MetadataURL string
 	Curl        string
+	Device      string
 	// Hint is a user to try, if that is no secret.
 	Hint *seedUser
 	// Canonical is this page at the server's own name, if that is another.
@@ -25,12 +26,14 @@ func (s *site) home(c *gin.Context) {
 	metadata := s.oauth.Engine().MetadataPath()
 	d := homeData{
 		Origin: s.origin, Issuer: s.cfg.issuer, MetadataURL: s.origin + metadata,
-		Curl: curlLine(s.origin, s.seed), Canonical: s.canonical(c.Request),
+		Curl: curlLine(s.origin, s.seed), Device: deviceLine(s.cfg.issuer, s.seed), Canonical: s.canonical(c.Request),
 		Endpoints: []endpoint{
 			{"GET POST", "/oauth/authorize", "asks the user; answers the client with a code"},
 			{"POST", "/oauth/token", "gives tokens for a code, a refresh token or a client’s own secret"},
 			{"POST", "/oauth/revoke", "takes a token back"},
 			{"POST", "/oauth/introspect", "tells an API in another process what a token is worth"},
+			{"POST", "/oauth/device_authorization", "gives a device without a browser a code to show (RFC 8628)"},
+			{"GET POST", "/device", "where people type that code"},
 			{"GET", metadata, "what this server can do (RFC 8414)"},
 			{"GET", "/api/me", "who the token stands for; for the scope profile"},
 			{"GET", "/api/notes", "the notes; for the scope read"},
