@@ -174,7 +174,7 @@ func TestDeviceFlow(t *testing.T) {
 		_, consent := a.consentForm(authorizeQuery())
 		assert.Equal(t, http.StatusBadRequest, a.sendDevice(url.Values{"decision": {"allow"}, "device_request": consent["consent_request"]}).StatusCode)
 	})
-	t.Run("attack-D01 only a page of this origin can send a code or a decision", func(t *testing.T) {
+	t.Run("attack-C04 only a page of this origin can send a code or a decision", func(t *testing.T) {
 		t.Parallel()
 		a := deviceApp(t, nil)
 		device, user := a.deviceCodes()
