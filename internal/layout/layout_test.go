@@ -39,6 +39,7 @@ var links = map[string][]string{
 	"engine":          {"model", "internal/gcra"},
 	"introspect":      {"engine", "model", "internal/gcra"},
 	"ginoauth":        {"engine", "model", "internal/gcra"},
+	"ginoauthtest":    {"ginoauth", "engine", "model", "internal/gcra"},
 }
 
 // standardOnly are the packages that link nothing outside the standard library and this module.
@@ -122,6 +123,15 @@ func TestImports(t *testing.T) {
 			for _, imported := range p.Imports {
 				assert.False(t, slices.ContainsFunc(web, func(prefix string) bool { return strings.HasPrefix(imported, prefix) }),
 					"%s imports %s", path, imported)
+			}
+		}
+	})
+
+	t.Run("test kits only in tests", func(t *testing.T) {
+		t.Parallel()
+		for importPath, p := range pkgs {
+			if path, ok := own(importPath); ok && !strings.HasSuffix(path, "test") {
+				assert.NotContains(t, p.Deps, "testing", "%s links a test kit", path)
 			}
 		}
 	})
