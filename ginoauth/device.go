@@ -93,8 +93,8 @@ func (s *Server) needDevices(handler string) {
 
 // Device is the page where a user types the code that a device shows, and lets
 // the device in or not, for GET and POST. Nobody is asked anything before the
-// login. It ends the chain of handlers. It panics when wired without device grant or without
-// Options.AuthenticateHandler.
+// login. It ends the chain of handlers. It panics when wired without device
+// grant or without Options.AuthenticateHandler.
 func (s *Server) Device() gin.HandlerFunc {
 	s.needDevices("Device")
 	if s.opts.AuthenticateHandler == nil {
