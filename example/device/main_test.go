@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"flag"
 	"log/slog"
 	"net/http"
@@ -127,6 +126,6 @@ func TestDeviceRefused(t *testing.T) {
 	})
 	t.Run("help", func(t *testing.T) {
 		t.Parallel()
-		assert.True(t, errors.Is(run(t.Context(), []string{"-h"}, &bytes.Buffer{}, wait), flag.ErrHelp))
+		assert.ErrorIs(t, run(t.Context(), []string{"-h"}, &bytes.Buffer{}, wait), flag.ErrHelp)
 	})
 }
