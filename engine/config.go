@@ -105,6 +105,11 @@ type Config struct {
 	// AllowInsecureIssuer takes an http issuer on a host that is not loopback.
 	AllowInsecureIssuer bool
 
+	// AllowErrorDetails is for development: the error page of the authorization
+	// endpoint explains to the developer which rule refused a request, what was
+	// expected and what came. Visitors so see what is registered for a client.
+	AllowErrorDetails bool
+
 	// OmitAcceptedScopesHeader and OmitAuthorizedScopesHeader leave out the
 	// headers X-Accepted-OAuth-Scopes (what the route asks for) and X-OAuth-Scopes
 	// (what the token has) on answers of guarded routes.

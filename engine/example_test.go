@@ -251,3 +251,21 @@ func ExampleEvent() {
 	// refused at token of web: "client_secret"
 	// true 401
 }
+
+// An application prints at its start what somebody should have decided
+// knowingly.
+func ExampleCheck() {
+	cfg := engine.Config{
+		Model: memstore.New(), Issuer: "https://auth.example.com",
+		Scopes:          []engine.ScopeInfo{{Name: "read", Title: "Read your notes"}},
+		Keys:            [][]byte{make([]byte, 32)}, // random ones, in earnest
+		AllowQueryToken: true,
+	}
+	for _, f := range engine.Check(cfg) {
+		fmt.Println(f.ID, f.Fatal)
+		fmt.Println(f)
+	}
+	// Output:
+	// query-token false
+	// Config.AllowQueryToken takes tokens from URLs, which logs, histories and Referer headers see: have the clients send the Authorization header (RFC 9700, section 4.3.2)
+}

@@ -30,7 +30,8 @@ type Server struct {
 // field, the reason and the fix.
 func New(cfg Config) (*Server, error) {
 	cfg.setDefaults()
-	if err := cfg.validate(); err != nil {
+	findings := cfg.check()
+	if err := fatalError(findings); err != nil {
 		return nil, err
 	}
 	s := &Server{
@@ -59,7 +60,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.resource.ofIssuer = true
-	s.logStart()
+	s.logStart(findings)
 	return s, nil
 }
 
@@ -91,12 +92,9 @@ func setDefault[T comparable](field *T, value T) {
 }
 
 // logStart tells once what a developer may want to know about this server.
-func (s *Server) logStart() {
-	if s.cfg.Keys == nil {
-		s.cfg.Logger.Warn("oauth: Config.Keys is not set: consent pages are sealed with a random key of this process. With several instances, or after a restart, an approval says that the page has expired.")
-	}
-	if s.cfg.CheckPassword != nil {
-		s.cfg.Logger.Warn("oauth: the password grant is on (Config.CheckPassword). RFC 9700, section 2.4, says that it must not be used.")
+func (s *Server) logStart(findings []Finding) {
+	for _, f := range findings {
+		s.cfg.Logger.Warn("oauth: "+f.String(), "id", f.ID)
 	}
 	s.logStorage()
 }
