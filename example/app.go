@@ -24,6 +24,8 @@ import (
 type app struct {
 	handler http.Handler
 	store   *memstore.Store
+	// findings are what engine.Check says about the configuration.
+	findings []engine.Finding
 }
 
 // site is what the pages share.
@@ -65,7 +67,8 @@ func newAppHashing(cfg *config, sd *seed, log *slog.Logger, iterations int) (*ap
 	if err != nil {
 		return nil, err
 	}
-	s.oauth, err = ginoauth.New(s.engineConfig(store), ginoauth.Options{
+	engineConfig := s.engineConfig(store)
+	s.oauth, err = ginoauth.New(engineConfig, ginoauth.Options{
 		AuthenticateHandler: s.sessions.User,
 		LoginURL:            "/login",
 		CSS:                 string(s.pages.css),
@@ -77,7 +80,7 @@ func newAppHashing(cfg *config, sd *seed, log *slog.Logger, iterations int) (*ap
 	if err != nil {
 		return nil, err
 	}
-	return &app{handler: r, store: store}, nil
+	return &app{handler: r, store: store, findings: engine.Check(engineConfig)}, nil
 }
 
 func newStore(sd *seed, demo model.Client) (*memstore.Store, error) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/gin-oauth/gin-oauth-server/engine"
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
 
@@ -94,4 +95,18 @@ func shellQuote(s string) string {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// printFindings says what in the configuration somebody should know of.
+func printFindings(w io.Writer, findings []engine.Finding) {
+	if len(findings) == 0 {
+		return
+	}
+	var b strings.Builder
+	b.WriteString("  Settings to look at:\n\n")
+	for _, f := range findings {
+		fmt.Fprintf(&b, "    %s\n      %s\n", f.ID, f)
+	}
+	b.WriteString("\n")
+	_, _ = io.WriteString(w, b.String())
 }

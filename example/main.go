@@ -96,6 +96,7 @@ func serve(ctx context.Context, cfg *config, stdout, stderr io.Writer) error {
 	go model.SweepEvery(background, a.store, sweepEvery, func(err error) { log.Error("sweep", "err", err) })
 
 	printBanner(stdout, cfg, sd)
+	printFindings(stdout, a.findings)
 	return serveHTTP(ctx, ln, a.handler, log)
 }
 

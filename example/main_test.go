@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/gin-oauth/gin-oauth-server/engine"
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
 
@@ -161,4 +162,14 @@ func TestUsers(t *testing.T) {
 	cancel()
 	_, err = u.check(gone, "alice", "wonderland")
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestFindingsAreShown(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	printFindings(&out, nil)
+	assert.Empty(t, out.String(), "nothing to say")
+	printFindings(&out, []engine.Finding{{ID: "body-token", Field: "AllowBodyToken", Reason: "is on", Fix: "leave it off"}})
+	assert.Contains(t, out.String(), "body-token\n")
+	assert.Contains(t, out.String(), "Config.AllowBodyToken is on: leave it off")
 }
