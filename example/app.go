@@ -71,6 +71,7 @@ func newAppHashing(cfg *config, sd *seed, log *slog.Logger, iterations int) (*ap
 	s.oauth, err = ginoauth.New(engineConfig, ginoauth.Options{
 		AuthenticateHandler: s.sessions.User,
 		LoginURL:            "/login",
+		HomeURL:             "/",
 		CSS:                 string(s.pages.css),
 	})
 	if err != nil {
@@ -93,6 +94,9 @@ func newStore(sd *seed, demo model.Client) (*memstore.Store, error) {
 	return store, nil
 }
 
+// applicationsPath is where users see and end what applications may do.
+const applicationsPath = "/oauth/applications"
+
 func (s *site) engineConfig(store model.Model) engine.Config {
 	grace := s.cfg.refreshTokenGrace
 	if grace == 0 {
@@ -109,6 +113,7 @@ func (s *site) engineConfig(store model.Model) engine.Config {
 			Introspection:       s.origin + "/oauth/introspect",
 			DeviceAuthorization: s.origin + "/oauth/device_authorization",
 			Device:              s.origin + "/device",
+			Applications:        s.origin + applicationsPath,
 		},
 		Scopes:               scopeInfos(),
 		CodeLifetime:         s.cfg.codeLifetime,

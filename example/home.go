@@ -34,6 +34,7 @@ func (s *site) home(c *gin.Context) {
 			{"POST", "/oauth/introspect", "tells an API in another process what a token is worth"},
 			{"POST", "/oauth/device_authorization", "gives a device without a browser a code to show (RFC 8628)"},
 			{"GET POST", "/device", "where people type that code"},
+			{"GET POST", applicationsPath, "where users see which applications have access, and take it back"},
 			{"GET", metadata, "what this server can do (RFC 8414)"},
 			{"GET", "/api/me", "who the token stands for; for the scope profile"},
 			{"GET", "/api/notes", "the notes; for the scope read"},

@@ -30,9 +30,11 @@ type ApplicationsPage struct {
 
 	// Each form is sent by POST to Action, with one field: GrantName with the ID of
 	// a grant, ClientName with a ClientID, or AllName with the value "true".
-	Action                         string       `json:"-"`
-	GrantName, ClientName, AllName string       `json:"-"`
-	CSS                            template.CSS `json:"-"`
+	Action                         string `json:"-"`
+	GrantName, ClientName, AllName string `json:"-"`
+	// HomeURL is that of the options.
+	HomeURL string       `json:"-"`
+	CSS     template.CSS `json:"-"`
 }
 
 // Application is a client that has access to the user's account, or would get it
@@ -167,7 +169,7 @@ func (v *applicationsView) show() {
 	}
 	page := &ApplicationsPage{
 		User: user, Applications: make([]Application, 0, len(apps)), CSS: v.pages.css,
-		Action: "?", GrantName: grantField, ClientName: clientField, AllName: allField,
+		Action: "?", GrantName: grantField, ClientName: clientField, AllName: allField, HomeURL: v.opts.HomeURL,
 	}
 	for i := range apps {
 		page.Applications = append(page.Applications, v.describe(&apps[i]))

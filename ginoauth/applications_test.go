@@ -78,15 +78,21 @@ func TestApplicationsPage(t *testing.T) {
 	assert.Equal(t, "same-origin", page.Header.Get("Referrer-Policy"))
 	assert.Contains(t, page.Header.Get("Content-Security-Policy"), "default-src 'none'")
 	assert.Equal(t, "DENY", page.Header.Get("X-Frame-Options"))
-	for _, want := range []string{"Web App", "Read your notes", "Allowed", "Last used", "Ends", "Remove all"} {
+	for _, want := range []string{"Web App", "Read your notes", "Allowed", "Last used", "Ends", "Remove <bdi>Web App"} {
 		assert.Contains(t, page.body, want)
 	}
 	assert.NotContains(t, page.body, "Remove this one", "the only one goes with its application")
 
+	a.clock.advance(time.Minute)
 	a.pair("scope", "read profile", "prompt", "consent")
 	page = a.do("GET", applications, nil, nil)
 	assert.Len(t, regexp.MustCompile(`Remove this one`).FindAllString(page.body, -1), 2)
 	assert.Contains(t, page.body, "See who you are")
+	assert.NotContains(t, page.body, "Remove all")
+	to, form := a.consentForm(authorizeQuery("client_id", "spa", "redirect_uri", "https://spa.test/cb"))
+	a.decide(to, form, "allow")
+	assert.Contains(t, a.do("GET", applications, nil, nil).body, "Remove all")
+	a.do("POST", applications, url.Values{"client_id": {"spa"}}, a.sameOrigin())
 
 	list := a.listed()
 	require.Len(t, list, 1)

@@ -69,11 +69,11 @@ func TestConsentPageSaysWhatIsNew(t *testing.T) {
 	a.signIn()
 	first := a.authorize(authorizeQuery())
 	assert.NotContains(t, first.body, "already allowed")
-	assert.Contains(t, first.body, "Your answer is remembered")
+	assert.Contains(t, first.body, "not be asked the same again")
 	a.code()
 	assert.Regexp(t, `(?s)New: .*See who you are.*already allowed.*Read your notes`, a.authorize(authorizeQuery("scope", "read profile")).body)
 	assert.NotContains(t, a.authorize(authorizeQuery("prompt", "consent")).body, "already allowed")
-	assert.NotContains(t, a.authorize(authorizeQuery("client_id", "cli", "redirect_uri", "com.example.cli:/cb")).body, "is remembered")
+	assert.NotContains(t, a.authorize(authorizeQuery("client_id", "cli", "redirect_uri", "com.example.cli:/cb")).body, "not be asked the same again")
 }
 
 // A store without a place for consents asks each time.
@@ -83,7 +83,7 @@ func TestConsentWithoutStore(t *testing.T) {
 	a.code()
 	res := a.authorize(authorizeQuery())
 	assert.Equal(t, http.StatusOK, res.StatusCode)
-	assert.NotContains(t, res.body, "is remembered")
+	assert.NotContains(t, res.body, "not be asked the same again")
 	require.Equal(t, http.StatusNotFound, a.do("GET", "/oauth/applications", nil, nil).StatusCode)
 	assert.PanicsWithValue(t, "ginoauth: Applications needs Config.GrantList, or a Model that implements model.GrantModel", func() { a.oauth.Applications() })
 }

@@ -27,6 +27,10 @@ type Options struct {
 	// parameter return_to, which [Server.ReturnTo] reads after the login.
 	LoginURL string
 
+	// HomeURL is where the page of applications with access links back to, such as
+	// the user's account page. Empty: there is no link.
+	HomeURL string
+
 	// Consent replaces the consent page by the application's own. The headers are
 	// set; a page with other styles than ConsentPage.CSS has to set its own
 	// Content-Security-Policy, with frame-ancestors and without form-action.
@@ -39,8 +43,8 @@ type Options struct {
 
 	// Templates replaces the look of the pages: "consent.html" gets a
 	// *[ConsentPage], "error.html" an *[ErrorPage], "device.html" a *[DevicePage],
-	// "device_confirm.html" a *[DeviceConfirmPage] and "device_done.html" a
-	// *[DeviceDonePage]. What is not in it stays.
+	// "device_confirm.html" a *[DeviceConfirmPage], "device_done.html" a
+	// *[DeviceDonePage] and "applications.html" an *[ApplicationsPage]. What is not in it stays.
 	Templates *template.Template
 	// CSS replaces the style sheet of the pages. The policy of the pages allows it
 	// by its hash, and no other style.
