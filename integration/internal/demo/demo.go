@@ -1,5 +1,5 @@
 // Package demo builds and runs the demo server for the tests of this module, as its users do: the program, its flags, a
-// seed file, HTTP.
+// seed file, HTTP. It does the same for the other programs in example.
 package demo
 
 import (
@@ -23,12 +23,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// program is the path of the demo that Main built.
+// program is the path of the program that Main built.
 var program string
 
 // Main builds the demo, runs the tests of a package and exits. It is what TestMain calls.
-func Main(m *testing.M) {
-	code, err := run(m)
+func Main(m *testing.M) { MainOf(m, "example", "") }
+
+// MainOf is Main for the program in another folder of the repository. gowork is as in the environment: "off" for a module
+// that is not in the workspace.
+func MainOf(m *testing.M, folder, gowork string) {
+	code, err := run(m, folder, gowork)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
@@ -36,7 +40,7 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-func run(m *testing.M) (code int, err error) {
+func run(m *testing.M, folder, gowork string) (code int, err error) {
 	dir, err := os.MkdirTemp("", "demo")
 	if err != nil {
 		return 0, err
@@ -52,11 +56,11 @@ func run(m *testing.M) (code int, err error) {
 	if race {
 		args = append(args, "-race")
 	}
-	cmd := exec.Command("go", append(args, "./example")...)
-	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "GOWORK=") // as in the README, with the workspace
+	cmd := exec.Command("go", append(args, ".")...)
+	cmd.Dir = filepath.Join(root, folder)
+	cmd.Env = append(os.Environ(), "GOWORK="+gowork) // as in its README
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("go build ./example: %w\n%s", err, out)
+		return 0, fmt.Errorf("go build in %s: %w\n%s", folder, err, out)
 	}
 	return m.Run(), nil
 }
@@ -96,10 +100,15 @@ func Start(t testing.TB, seed *SeedFile, flags ...string) *Server {
 	content, err := json.Marshal(seed)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(file, content, 0o600))
+	return Run(t, append([]string{"-seed", file}, flags...)...)
+}
 
+// Run is Start without a seed file.
+func Run(t testing.TB, flags ...string) *Server {
+	t.Helper()
 	addr := freeAddr(t)
 	s := &Server{URL: "http://" + addr}
-	cmd := exec.Command(program, append([]string{"-addr", addr, "-issuer", s.URL, "-seed", file}, flags...)...)
+	cmd := exec.Command(program, append([]string{"-addr", addr, "-issuer", s.URL}, flags...)...)
 	cmd.Stdout, cmd.Stderr = &s.log, &s.log
 	require.NoError(t, cmd.Start())
 
