@@ -108,6 +108,9 @@ func TestBrowser(t *testing.T) {
 		"framing":                testFraming,
 		"the demo's own client":  testDemoClient,
 		"nothing from elsewhere": testNothingFromElsewhere,
+		"device":                 testDevice,
+		"link of a device":       testDeviceLink,
+		"foreign device":         testForeignDevice,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

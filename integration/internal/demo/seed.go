@@ -27,6 +27,9 @@ type User struct {
 // Callback is the redirect URI of the web clients of Seed. Nobody listens there: the tests read the redirect itself.
 const Callback = "https://app.example/callback"
 
+// DeviceGrant is the grant type of RFC 8628.
+const DeviceGrant = "urn:ietf:params:oauth:grant-type:device_code"
+
 // Seed has one user, alice, and a client for each way to authenticate. The secrets hold characters that Basic has to
 // have encoded (RFC 6749, section 2.3.1).
 func Seed() *SeedFile {
@@ -38,6 +41,7 @@ func Seed() *SeedFile {
 			{ID: "post", Secret: "post-secret&=+%", Name: "Post App", RedirectURIs: []string{Callback + "?tenant=1"}, GrantTypes: user, Scope: "profile read", AuthMethod: "client_secret_post"},
 			{ID: "spa", Name: "Single Page", RedirectURIs: []string{Callback}, GrantTypes: user, Scope: "profile read", AuthMethod: "none"},
 			{ID: "cli", Name: "Terminal", RedirectURIs: []string{"http://127.0.0.1/callback"}, GrantTypes: user, Scope: "profile read", AuthMethod: "none"},
+			{ID: "device", Name: "Device", RedirectURIs: []string{}, GrantTypes: []string{DeviceGrant, "refresh_token"}, Scope: "profile read", AuthMethod: "none"},
 			{ID: "machine", Secret: "machine-secret-0123456789", Name: "Machine", RedirectURIs: []string{}, GrantTypes: []string{"client_credentials"}, Scope: "read write", AuthMethod: "client_secret_basic"},
 		},
 	}
