@@ -50,7 +50,7 @@ func builtInSeed() *seed {
 				Scope:        model.NewScope(vocabulary()...),
 			},
 			{
-				ID: deviceID, Name: "Notes on a device", Public: true,
+				ID: deviceID, Name: "Notes in a terminal", Public: true,
 				Grants: []string{model.GrantDeviceCode, model.GrantRefreshToken}, Scope: model.NewScope(vocabulary()...),
 			},
 		},

@@ -60,7 +60,7 @@ func testDevice(t *testing.T, w *world) {
 	p.typeIn(codeField, strings.ToLower(strings.ReplaceAll(user, "-", "")))
 	require.Equal(t, http.StatusOK, p.click(codeButton))
 	text := p.text()
-	for _, part := range []string{"Notes on a device", "Alice", "Is this device in front of you", user, "Read your notes"} {
+	for _, part := range []string{"Notes in a terminal", "Alice", "Is this device in front of you", user, "Read your notes"} {
 		assert.Contains(t, text, part)
 	}
 	p.photograph("device-confirm")

@@ -41,7 +41,7 @@ func Seed() *SeedFile {
 			{ID: "post", Secret: "post-secret&=+%", Name: "Post App", RedirectURIs: []string{Callback + "?tenant=1"}, GrantTypes: user, Scope: "profile read", AuthMethod: "client_secret_post"},
 			{ID: "spa", Name: "Single Page", RedirectURIs: []string{Callback}, GrantTypes: user, Scope: "profile read", AuthMethod: "none"},
 			{ID: "cli", Name: "Terminal", RedirectURIs: []string{"http://127.0.0.1/callback"}, GrantTypes: user, Scope: "profile read", AuthMethod: "none"},
-			{ID: "device", Name: "Notes on a device", RedirectURIs: []string{}, GrantTypes: []string{DeviceGrant, "refresh_token"}, Scope: "profile read", AuthMethod: "none"},
+			{ID: "device", Name: "Notes in a terminal", RedirectURIs: []string{}, GrantTypes: []string{DeviceGrant, "refresh_token"}, Scope: "profile read", AuthMethod: "none"},
 			{ID: "machine", Secret: "machine-secret-0123456789", Name: "Machine", RedirectURIs: []string{}, GrantTypes: []string{"client_credentials"}, Scope: "read write", AuthMethod: "client_secret_basic"},
 		},
 	}
