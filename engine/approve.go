@@ -48,7 +48,7 @@ func (s *Server) Approve(ctx context.Context, req *AuthorizeRequest, user *model
 }
 
 func (s *Server) approve(ctx context.Context, req *AuthorizeRequest, user *model.User, scope model.Scope) (*AuthorizeResponse, *Error) {
-	client, err := s.cfg.Model.GetClient(ctx, req.ClientID)
+	client, err := s.getClient(ctx, req.ClientID)
 	switch {
 	case errors.Is(err, model.ErrNotFound):
 		return nil, stalePage(errors.New("the client was removed since the page was shown"))

@@ -171,7 +171,7 @@ func (s *Server) authorizeClient(ctx context.Context, f *form) (*model.Client, *
 	if !isPrintable(id) || len(id) > 2048 {
 		return nil, refuse(CodeInvalidRequest, "client_id_malformed", "The parameter client_id is malformed.")
 	}
-	client, err := s.cfg.Model.GetClient(ctx, id)
+	client, err := s.getClient(ctx, id)
 	switch {
 	case errors.Is(err, model.ErrNotFound):
 		return nil, refuse(CodeInvalidClient, "client_unknown", "There is no such client.").because(fmt.Errorf("no client %q is registered", loggable(id)))

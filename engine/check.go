@@ -58,6 +58,7 @@ func (c *Config) check() []Finding {
 	c.checkLimits(&f)
 	c.checkTokens(&f)
 	c.checkGrants(&f)
+	c.checkRegistration(&f)
 	f.fatal = false
 	c.checkLoosened(&f)
 	c.checkProportions(&f)

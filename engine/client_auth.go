@@ -142,7 +142,7 @@ func unescapeBasic(s string) (string, error) {
 // verifyClient compares the credentials with the registered client. An unknown
 // client costs the same work as a wrong secret and gets the same answer.
 func (s *Server) verifyClient(ctx context.Context, cred clientCredentials) (*model.Client, *Error) {
-	client, err := s.cfg.Model.GetClient(ctx, cred.id)
+	client, err := s.getClient(ctx, cred.id)
 	if err != nil && !errors.Is(err, model.ErrNotFound) {
 		return nil, asError(err, "get_client")
 	}

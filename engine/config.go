@@ -60,6 +60,10 @@ type Config struct {
 	// saved together. Nil: the Model, if it implements model.DeviceModel.
 	Devices model.DeviceModel
 
+	// Registration lets clients register themselves (RFC 7591) and manage their
+	// registration (RFC 7592), within its bounds. It needs Clients. Nil: off.
+	Registration *RegistrationPolicy
+
 	// CodeLifetime is how long an authorization code lives. Defaults to 60
 	// seconds, at most 10 minutes (RFC 6749, section 4.1.2).
 	CodeLifetime time.Duration
@@ -199,6 +203,9 @@ type Endpoints struct {
 	// Device is the page where people type the code that a device shows. It
 	// should be short. Defaults to the issuer with /device.
 	Device string
+	// Registration defaults to the issuer with /oauth/register. A client's own
+	// registration is below it, named by its client_id.
+	Registration string
 }
 
 // namedEndpoint is one of the endpoints, with its default path below the issuer.
@@ -217,6 +224,7 @@ func (e *Endpoints) list() []namedEndpoint {
 		{"Applications", "/oauth/applications", &e.Applications},
 		{"DeviceAuthorization", "/oauth/device_authorization", &e.DeviceAuthorization},
 		{"Device", "/device", &e.Device},
+		{"Registration", "/oauth/register", &e.Registration},
 	}
 }
 

@@ -92,7 +92,7 @@ func (s *Server) pendingDevice(ctx context.Context, user userCode, ev *Event) (*
 	if !s.now().Before(code.ExpiresAt) {
 		return nil, nil, userCodeRefused(errors.New("the code has expired"))
 	}
-	client, err := s.cfg.Model.GetClient(ctx, code.ClientID)
+	client, err := s.getClient(ctx, code.ClientID)
 	switch {
 	case errors.Is(err, model.ErrNotFound):
 		return nil, nil, userCodeRefused(errors.New("the client was removed"))

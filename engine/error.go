@@ -9,14 +9,17 @@ import (
 
 // The error codes that stand on the wire: RFC 6749, sections 4.1.2.1 and 5.2,
 // RFC 6750, section 3.1, RFC 8628, section 3.5, and OpenID Connect Core, section
-// 3.1.2.6, for the two request objects that are not supported.
+// 3.1.2.6, for the two request objects that are not supported, and RFC 7591,
+// section 3.2.2.
 const (
 	CodeAccessDenied            = "access_denied"
 	CodeAuthorizationPending    = "authorization_pending"
 	CodeExpiredToken            = "expired_token"
 	CodeInsufficientScope       = "insufficient_scope"
 	CodeInvalidClient           = "invalid_client"
+	CodeInvalidClientMetadata   = "invalid_client_metadata"
 	CodeInvalidGrant            = "invalid_grant"
+	CodeInvalidRedirectURI      = "invalid_redirect_uri"
 	CodeInvalidRequest          = "invalid_request"
 	CodeInvalidScope            = "invalid_scope"
 	CodeInvalidTarget           = "invalid_target"
@@ -26,6 +29,8 @@ const (
 	CodeServerError             = "server_error"
 	CodeSlowDown                = "slow_down"
 	CodeTemporarilyUnavailable  = "temporarily_unavailable"
+	CodeInvalidSoftware         = "invalid_software_statement"
+	CodeUnapprovedSoftware      = "unapproved_software_statement"
 	CodeUnauthorizedClient      = "unauthorized_client"
 	CodeUnsupportedGrantType    = "unsupported_grant_type"
 	CodeUnsupportedResponseType = "unsupported_response_type"

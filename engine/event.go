@@ -40,6 +40,11 @@ const (
 	// EventClientDisabled and EventClientEnabled: an administrator did so.
 	EventClientDisabled EventType = "client_disabled"
 	EventClientEnabled  EventType = "client_enabled"
+	// EventClientRegistered, EventClientChanged and EventClientDeleted: a client
+	// did so itself (RFC 7591, RFC 7592).
+	EventClientRegistered EventType = "client_registered"
+	EventClientChanged    EventType = "client_changed"
+	EventClientDeleted    EventType = "client_deleted"
 	// EventFault: something failed that is not the client's doing.
 	EventFault EventType = "fault"
 )
@@ -51,7 +56,7 @@ type Event struct {
 	// Endpoint is where: "authorize", "token", "authenticate", "revoke",
 	// "introspect", "device_authorization", "device" and "applications" (the
 	// user's pages), "manage" (functions for administrators), "issue"
-	// (Server.Issue) ….
+	// (Server.Issue), "register" ….
 	Endpoint  string
 	GrantType string
 	GrantID   model.GrantID
@@ -78,6 +83,7 @@ const (
 	atDeviceCode   = "device_authorization"
 	atDevice       = "device"
 	atIssue        = "issue"
+	atRegister     = "register"
 )
 
 // level returns how loud the log is about an event. Refusals on the resource
@@ -88,7 +94,8 @@ func (e *Event) level() slog.Level {
 		return slog.LevelError
 	case EventReplayed:
 		return slog.LevelWarn
-	case EventRevoked, EventConsentForgotten, EventSecretRotated, EventClientDisabled, EventClientEnabled:
+	case EventRevoked, EventConsentForgotten, EventSecretRotated, EventClientDisabled, EventClientEnabled,
+		EventClientRegistered, EventClientChanged, EventClientDeleted:
 		return slog.LevelInfo
 	case EventRefused, EventDenied:
 		if e.Endpoint != atAuthenticate && !isPending(e.Err) {

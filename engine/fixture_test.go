@@ -218,11 +218,26 @@ func (f *fixture) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		} else {
 			f.srv.WriteDevice(w, r, res)
 		}
+	case "/oauth/register":
+		f.writeClient(w, r, f.srv.RegisterClient)
 	case f.srv.MetadataPath():
 		f.srv.WriteMetadata(w, r)
 	default:
+		if strings.HasPrefix(r.URL.Path, "/oauth/register/") {
+			f.writeClient(w, r, f.srv.ManageClient)
+			return
+		}
 		http.NotFound(w, r)
 	}
+}
+
+func (f *fixture) writeClient(w http.ResponseWriter, r *http.Request, serve func(*http.Request) (*engine.ClientResponse, error)) {
+	res, err := serve(r)
+	if err != nil {
+		f.srv.WriteError(w, r, err)
+		return
+	}
+	f.srv.WriteClient(w, r, res)
 }
 
 func (f *fixture) serveAuthorize(w http.ResponseWriter, r *http.Request) {

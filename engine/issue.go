@@ -48,7 +48,7 @@ func (s *Server) issueFor(ctx context.Context, i Issue) (*TokenResponse, *Error)
 	if i.Lifetime != 0 && i.Lifetime < time.Second {
 		return nil, fault(fmt.Errorf("engine: Issue.Lifetime is %v: give at least a second, or zero for the default", i.Lifetime), "lifetime")
 	}
-	c, err := s.cfg.Model.GetClient(ctx, i.ClientID)
+	c, err := s.getClient(ctx, i.ClientID)
 	switch {
 	case errors.Is(err, model.ErrNotFound):
 		return nil, refuse(CodeInvalidClient, "client_unknown", "There is no such client.").because(fmt.Errorf("no client %q is registered", loggable(i.ClientID)))

@@ -20,6 +20,7 @@ type metadata struct {
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
 	DeviceEndpoint        string   `json:"device_authorization_endpoint,omitempty"`
+	RegistrationEndpoint  string   `json:"registration_endpoint,omitempty"`
 	ScopesSupported       []string `json:"scopes_supported,omitempty"`
 	ResponseTypes         []string `json:"response_types_supported"`
 	ResponseModes         []string `json:"response_modes_supported"`
@@ -37,6 +38,10 @@ func (s *Server) makeMetadata() ([]byte, error) {
 	if s.HasDevices() {
 		device = s.cfg.Endpoints.DeviceAuthorization
 	}
+	registration := ""
+	if s.HasRegistration() {
+		registration = s.cfg.Endpoints.Registration
+	}
 	return json.Marshal(metadata{
 		Issuer:                s.cfg.Issuer,
 		AuthorizationEndpoint: s.cfg.Endpoints.Authorization,
@@ -44,6 +49,7 @@ func (s *Server) makeMetadata() ([]byte, error) {
 		RevocationEndpoint:    s.cfg.Endpoints.Revocation,
 		IntrospectionEndpoint: s.cfg.Endpoints.Introspection,
 		DeviceEndpoint:        device,
+		RegistrationEndpoint:  registration,
 		ScopesSupported:       slices.Collect(s.vocabulary.Tokens()),
 		ResponseTypes:         []string{"code"},
 		ResponseModes:         []string{"query"},

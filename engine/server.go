@@ -79,6 +79,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.DevicePollInterval, defaultPollInterval)
 	c.RateLimits.setDefaults()
 	c.findStorage()
+	c.setRegistrationDefaults()
 	c.Scopes = slices.Clone(c.Scopes)
 	c.Grants = maps.Clone(c.Grants)
 	setProcessDefaults(&c.Logger, &c.Clock, &c.Random)

@@ -119,6 +119,7 @@ func (s *Server) issue(ctx context.Context, req *TokenRequest, d *Decision, ev *
 	if err != nil {
 		return nil, err
 	}
+	s.used(ctx, req.Client)
 	issued := *ev
 	issued.Type, issued.Scope = EventIssued, res.Token.Scope
 	if res.Token != t {

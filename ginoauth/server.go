@@ -151,6 +151,10 @@ func (s *Server) Mount(r *gin.Engine) {
 	if s.applicationsPath != "" {
 		r.Any(s.applicationsPath, s.Applications())
 	}
+	if s.engine.HasRegistration() {
+		r.Any(pathOf(at.Registration), s.Register())
+		r.Any(pathOf(at.Registration)+"/:client_id", s.ManageClient())
+	}
 	r.Any(s.engine.MetadataPath(), s.Metadata())
 	if at := s.engine.Resource().MetadataURL(); at != "" {
 		r.Any(pathOf(at), s.ResourceMetadata())

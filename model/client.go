@@ -1,6 +1,7 @@
 package model
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -69,6 +70,26 @@ type Client struct {
 	// Disabled refuses the client everywhere, as if it was not registered.
 	// Access tokens it already has run to their expiry.
 	Disabled bool
+
+	// SelfRegistered marks a client that came by dynamic registration (RFC 7591):
+	// what it says of itself was checked by nobody, and users are told so.
+	SelfRegistered bool
+	// RegistrationToken is the digest of the token with which the client manages
+	// its registration (RFC 7592). Zero: it cannot.
+	RegistrationToken Digest
+	// RegisteredAt is when the client registered itself.
+	RegisteredAt time.Time
+	// ExpiresAt is from when on a client that was never used is as good as not
+	// registered, and a store may remove it. The zero time means never.
+	ExpiresAt time.Time
+	// Metadata is a JSON object with what else the client registered about itself,
+	// such as client_uri and contacts. It is given back and has no effect.
+	Metadata json.RawMessage
+}
+
+// Expired reports whether the client expired unused before the time now.
+func (c *Client) Expired(now time.Time) bool {
+	return !c.ExpiresAt.IsZero() && !now.Before(c.ExpiresAt)
 }
 
 // Method returns AuthMethod or its default.
@@ -104,6 +125,7 @@ func (c *Client) Clone() *Client {
 	d.Secrets = slices.Clone(c.Secrets)
 	d.RedirectURIs = slices.Clone(c.RedirectURIs)
 	d.Grants = slices.Clone(c.Grants)
+	d.Metadata = slices.Clone(c.Metadata)
 	return &d
 }
 
@@ -130,6 +152,9 @@ func (c *Client) Validate() error {
 	}
 	if c.AccessTokenLifetime < 0 || c.RefreshTokenLifetime < 0 {
 		bad("AccessTokenLifetime and RefreshTokenLifetime must not be negative; leave them zero for the server's own")
+	}
+	if c.SelfRegistered && (c.SkipConsent || c.ResourceServer || c.AllowNoPKCE) {
+		bad("a client that registered itself cannot have SkipConsent, ResourceServer or AllowNoPKCE: clear SelfRegistered once you vouch for it")
 	}
 	return errors.Join(errs...)
 }
