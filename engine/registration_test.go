@@ -131,7 +131,7 @@ func TestRegister(t *testing.T) {
 		r := registration(http.MethodPost, "", "", newClient)
 		r.Header.Set("Content-Type", formType)
 		f.do(r).assertError(t, 400, "invalid_request")
-		f.register(`{"client_name":"` + strings.Repeat("x", 65<<10) + `"}`).assertError(t, 413, "invalid_request")
+		f.register(`{"client_name":"`+strings.Repeat("x", 65<<10)+`"}`).assertError(t, 413, "invalid_request")
 	})
 }
 
