@@ -1,6 +1,7 @@
 // Uses the demo with oauth4webapi, a client that refuses what does not conform. It plays the application; the user's browser
 // is played by the test that started this program: a line with {"authorize": URL} on standard output asks it to send the user
-// there, and the next line of standard input is the URL that the user came back to. The last line is {"ok": true}.
+// there, and the next line of standard input is the URL that the user came back to. {"device": URL, "decision": "allow"} asks
+// the user to open the link of a device and to decide. The last line is {"ok": true}.
 import assert from 'node:assert/strict'
 import { createInterface } from 'node:readline'
 import * as oauth from 'oauth4webapi'
@@ -125,6 +126,34 @@ async function clientCredentials(c) {
   await assert.rejects(request(oauth.ClientSecretPost('wrong'), 'read'), refusal('invalid_client'))
 }
 
+// The device grant (RFC 8628): pending, too fast, and then what the user decided. No poll waits: the one after a slow_down is
+// still answered with the token as soon as there is one.
+async function device(c, decision) {
+  const client = { client_id: c.client_id }
+  const auth = authentications[c.token_endpoint_auth_method](c)
+  const codes = await oauth.processDeviceAuthorizationResponse(
+    as,
+    client,
+    await oauth.deviceAuthorizationRequest(as, client, auth, { scope: 'profile read' }, options),
+  )
+  assert.equal(codes.interval, 5)
+  assert.match(codes.user_code, /^[B-Z]{4}-[B-Z]{4}$/)
+  const poll = () =>
+    oauth
+      .deviceCodeGrantRequest(as, client, auth, codes.device_code, options)
+      .then((response) => oauth.processDeviceCodeResponse(as, client, response))
+  await assert.rejects(poll(), refusal('authorization_pending'))
+  await assert.rejects(poll(), refusal('slow_down'))
+  console.log(JSON.stringify({ device: codes.verification_uri_complete, decision }))
+  assert.equal((await lines.next()).value, 'true')
+  if (decision === 'deny') return assert.rejects(poll(), refusal('access_denied'))
+  const token = await poll()
+  assert.equal(token.scope, 'profile read')
+  assert.equal((await api(token.access_token, '/api/notes')).status, 200)
+  await assert.rejects(poll(), refusal('invalid_grant')) // a second time: refused, and the grant is revoked
+  await assert.rejects(api(token.access_token, '/api/notes'), (error) => error.status === 401)
+}
+
 const refusal = (code) => (error) => {
   assert.equal(error.code, oauth.RESPONSE_BODY_ERROR, error)
   assert.equal(error.error, code)
@@ -135,6 +164,10 @@ const refusal = (code) => (error) => {
 for (const c of clients) {
   if (c.grant_types.includes('authorization_code')) await code(c)
   if (c.grant_types.includes('client_credentials')) await clientCredentials(c)
+  if (c.grant_types.includes('urn:ietf:params:oauth:grant-type:device_code')) {
+    await device(c, 'allow')
+    await device(c, 'deny')
+  }
 }
 await denied(clients.find((c) => c.client_id === 'web'))
 console.log(JSON.stringify({ ok: true }))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,12 +42,19 @@ func TestOauth4webapi(t *testing.T) {
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
 		var line struct {
 			Authorize string `json:"authorize"`
+			Device    string `json:"device"`
+			Decision  string `json:"decision"`
 			OK        bool   `json:"ok"`
 		}
 		require.NoError(t, json.Unmarshal(lines.Bytes(), &line), lines.Text())
 		if line.OK {
 			done = true
 			break
+		}
+		if line.Device != "" {
+			_, err = fmt.Fprintln(stdin, strings.Contains(server.NewVisitor(t).Device(line.Device, line.Decision), "<h1>"))
+			require.NoError(t, err)
+			continue
 		}
 		asked, err := url.Parse(line.Authorize)
 		require.NoError(t, err)

@@ -70,6 +70,25 @@ func (v *Visitor) Authorize(authorizeURL, decision string) *url.URL {
 	return location
 }
 
+// Device opens the link of a device as alice: signs in if asked to, sends the code that the link filled in, answers the
+// confirmation with the decision and returns what the last page says.
+func (v *Visitor) Device(link, decision string) string {
+	v.t.Helper()
+	page := v.do(http.MethodGet, link, nil)
+	if f := page.form("username"); f != nil {
+		f.fields.Set("username", "alice")
+		f.fields.Set("password", "wonderland")
+		page = v.submit(page, f)
+	}
+	f := page.form("user_code")
+	require.NotNil(v.t, f, page.body)
+	page = v.submit(page, f)
+	f = page.form("decision=" + decision)
+	require.NotNil(v.t, f, page.body)
+	f.fields.Set("decision", decision)
+	return v.submit(page, f).body
+}
+
 // A page is an answer, read.
 type page struct {
 	response *http.Response
