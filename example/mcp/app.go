@@ -50,6 +50,9 @@ func newApp(issuer string, log *slog.Logger) (*app, error) {
 		// token has to be for, and takes no token that is for something else.
 		Resource:     issuer + "/mcp",
 		ResourceName: "Notes",
+		// MCP clients are many, and nobody knows them in advance: they register
+		// themselves.
+		Registration: &engine.RegistrationPolicy{AllowOpen: true, Scope: scopeNotes},
 		Logger:       log,
 	}, ginoauth.Options{AuthenticateHandler: sessions.User, LoginURL: "/login"})
 	if err != nil {

@@ -44,6 +44,16 @@ func TestRegisteredClient(t *testing.T) {
 	server := demo.Run(t)
 	got := use(t, server, host{Issuer: server.URL, RedirectURI: callback, Information: map[string]string{"client_id": "cli", "issuer": server.URL}})
 	assert.Equal(t, "cli", got.ClientID)
+	assert.Zero(t, got.Registrations)
+}
+
+// TestDynamicRegistration is a host that nobody knows yet, and that registers itself (RFC 7591).
+func TestDynamicRegistration(t *testing.T) {
+	t.Parallel()
+	server := demo.Run(t)
+	got := use(t, server, host{Issuer: server.URL, RedirectURI: callback})
+	assert.Equal(t, 1, got.Registrations)
+	assert.NotContains(t, []string{"", "cli"}, got.ClientID)
 }
 
 // use runs client.mjs and is its user.
