@@ -174,7 +174,7 @@ func (s *Server) authorizeClient(ctx context.Context, f *form) (*model.Client, *
 	client, err := s.getClient(ctx, id)
 	switch {
 	case errors.Is(err, model.ErrNotFound):
-		return nil, refuse(CodeInvalidClient, "client_unknown", "There is no such client.").because(fmt.Errorf("no client %q is registered", loggable(id)))
+		return nil, refuse(CodeInvalidClient, "client_unknown", "There is no such client.").because(fmt.Errorf("no client %q is registered", loggable(id))).instead(id)
 	case err != nil:
 		return nil, asError(err, "get_client")
 	case client.Disabled:
@@ -191,7 +191,7 @@ func (s *Server) authorizeRedirectURI(ctx context.Context, f *form, a *Authorize
 	if sent == "" {
 		if len(registered) != 1 {
 			return refuse(CodeInvalidRequest, "redirect_uri_missing", "The parameter redirect_uri is missing.").
-				because(fmt.Errorf("the client has %d registered redirect URIs, so the request must name one", len(registered)))
+				because(fmt.Errorf("the client has %d registered redirect URIs, so the request must name one", len(registered))).instead("", registered...)
 		}
 		a.RedirectURI = registered[0]
 		return s.checkRedirectURI(a.RedirectURI)
@@ -205,7 +205,7 @@ func (s *Server) authorizeRedirectURI(ctx context.Context, f *form, a *Authorize
 	}
 	if !ok {
 		return refuse(CodeInvalidRequest, "redirect_uri_mismatch", "The redirect_uri is not registered for this client.").
-			because(describeMismatch(registered, sent))
+			because(describeMismatch(registered, sent)).instead(sent, registered...)
 	}
 	a.RedirectURI, a.RedirectURISent = sent, true
 	return s.checkRedirectURI(sent)
@@ -263,7 +263,7 @@ func (s *Server) authorizeParameters(f *form, a *AuthorizeRequest) *Error {
 	case "":
 		return refuse(CodeInvalidRequest, "response_type_missing", "The parameter response_type is missing.")
 	default:
-		return refuse(CodeUnsupportedResponseType, "response_type", "The only response_type here is code.").because(fmt.Errorf("sent %q", loggable(rt)))
+		return refuse(CodeUnsupportedResponseType, "response_type", "The only response_type here is code.").because(fmt.Errorf("sent %q", loggable(rt))).instead(rt, "code")
 	}
 	if f.get("request") != "" {
 		return refuse(CodeRequestNotSupported, "request_object", "Request objects are not supported.")

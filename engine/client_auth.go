@@ -162,7 +162,7 @@ func (s *Server) verifyClient(ctx context.Context, cred clientCredentials) (*mod
 	case client == nil:
 		return nil, invalidClient("client_unknown", fmt.Errorf("no client %q is registered", loggable(cred.id)))
 	case client.Method() != cred.method:
-		return nil, invalidClient("client_method", fmt.Errorf("the client is registered for %s, but used %s", client.Method(), cred.method))
+		return nil, invalidClient("client_method", fmt.Errorf("the client is registered for %s, but used %s", client.Method(), cred.method)).instead(cred.method, client.Method())
 	case !client.Public && cred.method == model.AuthNone:
 		// Validate refuses such a client, but not every store asks it.
 		return nil, invalidClient("client_method", errors.New("the client is confidential, but registered to authenticate by nothing"))

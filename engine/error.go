@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"slices"
 )
 
 // The error codes that stand on the wire: RFC 6749, sections 4.1.2.1 and 5.2,
@@ -66,6 +67,11 @@ type Error struct {
 	// it. Neither is ever sent.
 	Reason string
 	Cause  error
+	// Sent is what came and Expected what would have been taken, where a rule
+	// compares the two. They stand in the log, and are shown to the developer only
+	// with [Config].AllowErrorDetails.
+	Sent     string
+	Expected []string
 }
 
 // Error returns code, description and cause, for logs.
@@ -159,6 +165,13 @@ func refuse(code, reason, description string) *Error {
 // because adds the detail that only the log shows.
 func (e *Error) because(cause error) *Error {
 	e.Cause = cause
+	return e
+}
+
+// instead adds what came and what would have been taken.
+func (e *Error) instead(sent string, expected ...string) *Error {
+	const most = 1024 // bytes; the log shall not grow with what is sent
+	e.Sent, e.Expected = sent[:min(len(sent), most)], slices.Clone(expected)
 	return e
 }
 

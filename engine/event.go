@@ -136,6 +136,10 @@ func (p *process) emit(ctx context.Context, e Event) {
 		text("ref", e.Err.Reference)
 		text("error", e.Err.Code)
 		text("description", e.Err.Description)
+		text("sent", e.Err.Sent)
+		if len(e.Err.Expected) > 0 {
+			attrs = append(attrs, slog.Any("expected", e.Err.Expected))
+		}
 		if e.Err.Cause != nil {
 			text("cause", e.Err.Cause.Error())
 		}

@@ -59,7 +59,7 @@ func checkRedirect(code *model.AuthorizationCode, sent string) *Error {
 		return refuse(CodeInvalidGrant, "redirect_uri_unexpected", "The authorization request named no redirect_uri.")
 	case code.RedirectURISent && sent != code.RedirectURI:
 		return refuse(CodeInvalidGrant, "redirect_uri_mismatch", "The redirect_uri is not the one of the authorization request.").
-			because(describeMismatch([]string{code.RedirectURI}, sent))
+			because(describeMismatch([]string{code.RedirectURI}, sent)).instead(sent, code.RedirectURI)
 	}
 	return nil
 }

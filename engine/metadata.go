@@ -72,7 +72,8 @@ func (s *Server) WriteMetadata(w http.ResponseWriter, _ *http.Request) {
 }
 
 // MetadataPath is where RFC 8414, section 3, looks for the metadata: the
-// well-known path goes between the host and the path of the issuer.
+// well-known path goes between the host and the path of the issuer. It is escaped
+// as in a URL.
 func (s *Server) MetadataPath() string {
 	path := ""
 	if u, err := url.Parse(s.cfg.Issuer); err == nil {

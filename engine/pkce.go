@@ -45,7 +45,7 @@ func (s *Server) readChallenge(f *form, a *AuthorizeRequest) *Error {
 		a.Challenge = sha256.Sum256([]byte(challenge))
 	default:
 		// Absent means plain (RFC 7636, section 4.3).
-		return refuse(CodeInvalidRequest, "challenge_method", "The code_challenge_method must be S256.").because(fmt.Errorf("sent %q", loggable(method)))
+		return refuse(CodeInvalidRequest, "challenge_method", "The code_challenge_method must be S256.").because(fmt.Errorf("sent %q", loggable(method))).instead(method, s.challengeMethods()...)
 	}
 	a.HasChallenge = true
 	return nil

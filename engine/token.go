@@ -84,7 +84,7 @@ func (s *Server) grantFor(req *TokenRequest) (Grant, *Error) {
 	}
 	grant, ok := s.grants[req.GrantType]
 	if !ok {
-		return nil, refuse(CodeUnsupportedGrantType, "grant_type", "The grant_type is not supported.").because(fmt.Errorf("sent %q", loggable(req.GrantType)))
+		return nil, refuse(CodeUnsupportedGrantType, "grant_type", "The grant_type is not supported.").because(fmt.Errorf("sent %q", loggable(req.GrantType))).instead(req.GrantType, sortedKeys(s.grants)...)
 	}
 	if !req.Client.AllowsGrant(req.GrantType) {
 		return nil, refuse(CodeUnauthorizedClient, "client_grant", "The client may not use this grant_type.")

@@ -55,8 +55,12 @@ type ConsentPage struct {
 type ErrorPage struct {
 	// Title is the heading.
 	Title string
-	// Code and Description are those of the error.
-	Code, Description string
+	// Code and Description are those of the error. Reference is the word under
+	// which the log of the server has the reason: show it.
+	Code, Description, Reference string
+	// Details explain the error to the developer. Nil unless
+	// engine.Config.AllowErrorDetails is set.
+	Details *ErrorDetails
 	// Hint says what to do about it, if Retry does not.
 	Hint string
 	// Retry is where to try again, if that can help, and RetryLabel what it says.
@@ -215,13 +219,20 @@ func (s *Server) writeErrorPage(c *gin.Context, e *engine.Error, page *ErrorPage
 		switch {
 		case e.Reason == reasonCrossOrigin:
 			page.Hint = "Nothing was shared. A page of another site tried to answer in your name. Go back to the application that you came from and start again."
+		case e.HTTPStatus() == http.StatusTooManyRequests:
+			page.Hint = "Nothing was shared. Please wait a moment and try again."
 		case e.HTTPStatus() >= http.StatusInternalServerError:
 			page.Hint = "Nothing was shared. The reason lies with this server: please try again later."
 		}
 	}
 	engine.SetErrorHeaders(c.Writer.Header(), e)
 	s.pages.headers(c.Writer.Header(), "no-referrer")
-	page.Code, page.Description, page.CSS = e.Code, e.SafeDescription(), s.pages.css
+	plain := *e
+	plain.Reference = "" // it stands by itself
+	page.Code, page.Description, page.Reference, page.CSS = e.Code, plain.SafeDescription(), e.Reference, s.pages.css
+	if s.engine.Config().AllowErrorDetails {
+		page.Details = newErrorDetails(c.Request, e)
+	}
 	s.render(c, e.HTTPStatus(), "error.html", page)
 }
 

@@ -155,7 +155,7 @@ func (s *Server) Mount(r *gin.Engine) {
 		r.Any(pathOf(at.Registration), s.Register())
 		r.Any(pathOf(at.Registration)+"/:client_id", s.ManageClient())
 	}
-	r.Any(s.engine.MetadataPath(), s.Metadata())
+	r.Any(pathOf(s.engine.MetadataPath()), s.Metadata()) // routes match what is decoded
 	if at := s.engine.Resource().MetadataURL(); at != "" {
 		r.Any(pathOf(at), s.ResourceMetadata())
 	}
