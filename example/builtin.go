@@ -24,13 +24,16 @@ func scopeInfos() []engine.ScopeInfo {
 
 func vocabulary() []string { return []string{scopeProfile, scopeRead, scopeWrite} }
 
-// The clients of the demo. The secret of the machine is no secret: it stands in
-// the documentation, so that its command line can be copied from there.
+// The clients of the demo. The secrets of the machine and of the second API are no
+// secrets: they stand in the documentation, so that command lines can be copied
+// from there.
 const (
 	demoClientID    = "demo"
 	machineClientID = "machine"
 	machineSecret   = "machine-secret-for-the-demo"
 	terminalID      = "cli"
+	secondAPIID     = "second-api"
+	secondAPISecret = "second-api-secret-for-the-demo" // also in ./resource
 	deviceID        = "device"
 )
 
@@ -77,7 +80,9 @@ func (s *seed) hasDevice() bool {
 // machine returns a client that can be used from a command line with nothing but
 // its secret.
 func (s *seed) machine() (model.Client, bool) {
-	i := slices.IndexFunc(s.Clients, func(c model.Client) bool { return c.AllowsGrant(model.GrantClientCredentials) })
+	i := slices.IndexFunc(s.Clients, func(c model.Client) bool {
+		return c.AllowsGrant(model.GrantClientCredentials) && !c.ResourceServer
+	})
 	if i < 0 {
 		return model.Client{}, false
 	}

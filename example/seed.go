@@ -34,7 +34,7 @@ type seedUser struct {
 const (
 	fileMembers   = "clients users"
 	userMembers   = "username password name"
-	clientMembers = "client_id client_secret client_name redirect_uris grant_types scope token_endpoint_auth_method"
+	clientMembers = "client_id client_secret client_name redirect_uris grant_types scope token_endpoint_auth_method resource_server"
 	// idleMembers are those of RFC 7591 that change nothing here. They are taken,
 	// so that a registration can be copied as it is.
 	idleMembers = "response_types client_uri logo_uri contacts tos_uri policy_uri jwks_uri jwks software_id software_version"
@@ -188,6 +188,8 @@ func (s *seed) readClientMember(c *model.Client, m *member) (err error) {
 		if c.Scope, err = model.ParseScope(text); err != nil {
 			err = at(m.line, "scope: %v", err)
 		}
+	case "resource_server":
+		c.ResourceServer, err = m.value.boolean(m.name)
 	default:
 		s.warn(m.line, "%s is taken, but nothing here depends on it", m.name)
 	}
@@ -221,6 +223,7 @@ func explain(v *value, lines map[string]int, err error) error {
 		{"RedirectURIs", "redirect_uris"},
 		{"Grants", "grant_types"},
 		{"AuthMethod", "token_endpoint_auth_method"},
+		{"ResourceServer", "resource_server"},
 		{"Scope", "scope"},
 		{"Name", "client_name"},
 		{"ID ", "client_id"},

@@ -166,13 +166,21 @@ func (v *value) describe() string {
 	return "a number"
 }
 
-// str, list and object return the value as what it must be.
+// str, boolean, list and object return the value as what it must be.
 func (v *value) str(name string) (string, error) {
 	s, ok := v.scalar.(string)
 	if !ok {
 		return "", at(v.line, "%s must be a string, not %s", name, v.describe())
 	}
 	return s, nil
+}
+
+func (v *value) boolean(name string) (bool, error) {
+	b, ok := v.scalar.(bool)
+	if !ok {
+		return false, at(v.line, "%s must be true or false, not %s", name, v.describe())
+	}
+	return b, nil
 }
 
 func (v *value) list(name string) ([]value, error) {

@@ -18,7 +18,8 @@ const goodSeed = `{
     {"client_id": "web", "client_secret": "web-secret", "client_name": "Web App", "redirect_uris": ["https://web.test/cb"],
      "grant_types": ["authorization_code", "refresh_token"], "scope": "profile  read", "token_endpoint_auth_method": "client_secret_post"},
     {"client_id": "spa", "redirect_uris": ["https://spa.test/cb"], "scope": "read", "token_endpoint_auth_method": "none", "client_secret": null},
-    {"client_id": "machine", "client_secret": "s", "redirect_uris": [], "grant_types": ["client_credentials"], "scope": "read"}
+    {"client_id": "machine", "client_secret": "s", "redirect_uris": [], "grant_types": ["client_credentials"], "scope": "read"},
+    {"client_id": "api", "client_secret": "s", "grant_types": ["client_credentials"], "resource_server": true}
   ],
   "users": [{"username": "alice", "password": "wonderland", "name": "Alice"}, {"username": "bob", "password": "x"}]
 }`
@@ -30,7 +31,7 @@ func TestParseSeed(t *testing.T) {
 	assert.Empty(t, s.Warnings)
 	assert.False(t, s.BuiltIn)
 	assert.Equal(t, []seedUser{{"alice", "wonderland", "Alice"}, {"bob", "x", ""}}, s.Users)
-	require.Len(t, s.Clients, 3)
+	require.Len(t, s.Clients, 4)
 	assert.Equal(t, model.Client{
 		ID: "web", Name: "Web App", Secrets: model.HashSecrets("web-secret"), AuthMethod: model.AuthSecretPost,
 		RedirectURIs: []string{"https://web.test/cb"}, Grants: []string{"authorization_code", "refresh_token"}, Scope: "profile read",
@@ -38,6 +39,8 @@ func TestParseSeed(t *testing.T) {
 	assert.True(t, s.Clients[1].Public)
 	assert.Empty(t, s.Clients[1].Secrets)
 	assert.Equal(t, model.AuthSecretBasic, s.Clients[2].Method())
+	assert.False(t, s.Clients[2].ResourceServer)
+	assert.True(t, s.Clients[3].ResourceServer)
 	m, ok := s.machine()
 	require.True(t, ok)
 	assert.Equal(t, "machine", m.ID)
@@ -83,6 +86,8 @@ func TestParseSeedRefuses(t *testing.T) {
 		{"no redirect URI", "{\"clients\": [\n{\"client_id\": \"web\", \"client_secret\": \"s\"}]}", "line 2: "},
 		{"scope of bad characters", "{\"clients\": [{" + web + ",\n\"scope\": \"a\\\"b\"}]}", "line 2: scope: a scope is a list of words"},
 		{"scope not a string", "{\"clients\": [{" + web + ",\n\"scope\": [\"read\"]}]}", "line 2: scope must be a string, not an array"},
+		{"resource server not a boolean", "{\"clients\": [{" + web + ",\n\"resource_server\": \"yes\"}]}", "line 2: resource_server must be true or false, not a string"},
+		{"public resource server", "{\"clients\": [{\"client_id\": \"api\", \"token_endpoint_auth_method\": \"none\", \"grant_types\": [\"refresh_token\"],\n\"resource_server\": true}]}", `line 2: client "api": resource_server is for confidential clients only`},
 		{"id not ASCII", `{"clients": [{"client_id": "wéb", "client_secret": "s", "redirect_uris": ["https://web.test/cb"]}]}`, "printable ASCII"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
