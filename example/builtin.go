@@ -56,6 +56,11 @@ func builtInSeed() *seed {
 				ID: deviceID, Name: "Notes in a terminal", Public: true,
 				Grants: []string{model.GrantDeviceCode, model.GrantRefreshToken}, Scope: model.NewScope(vocabulary()...),
 			},
+			{
+				// It asks about tokens and needs none: no scope.
+				ID: secondAPIID, Name: "Second API", Secrets: model.HashSecrets(secondAPISecret),
+				Grants: []string{model.GrantClientCredentials}, ResourceServer: true,
+			},
 		},
 		Notes: map[owner][]string{
 			{user: "alice"}:           {"Follow the white rabbit", "Ask the cat which way to go"},

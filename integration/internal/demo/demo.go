@@ -23,16 +23,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// program is the path of the program that Main built.
-var program string
+// programs is the folder of the programs that Main built: "demo", and those beside it by their names.
+var programs string
 
 // Main builds the demo, runs the tests of a package and exits. It is what TestMain calls.
 func Main(m *testing.M) { MainOf(m, "example", "") }
 
 // MainOf is Main for the program in another folder of the repository. gowork is as in the environment: "off" for a module
-// that is not in the workspace.
-func MainOf(m *testing.M, folder, gowork string) {
-	code, err := run(m, folder, gowork)
+// that is not in the workspace. The programs beside it, in folders of that one, are built too.
+func MainOf(m *testing.M, folder, gowork string, beside ...string) {
+	code, err := run(m, folder, gowork, beside)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
@@ -40,7 +40,7 @@ func MainOf(m *testing.M, folder, gowork string) {
 	os.Exit(code)
 }
 
-func run(m *testing.M, folder, gowork string) (code int, err error) {
+func run(m *testing.M, folder, gowork string, beside []string) (code int, err error) {
 	dir, err := os.MkdirTemp("", "demo")
 	if err != nil {
 		return 0, err
@@ -51,18 +51,30 @@ func run(m *testing.M, folder, gowork string) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	program = filepath.Join(dir, "demo")
-	args := []string{"build", "-o", program}
+	programs = dir
+	if err := build(filepath.Join(root, folder), gowork, "demo"); err != nil {
+		return 0, err
+	}
+	for _, name := range beside {
+		if err := build(filepath.Join(root, folder, name), gowork, name); err != nil {
+			return 0, err
+		}
+	}
+	return m.Run(), nil
+}
+
+func build(folder, gowork, name string) error {
+	args := []string{"build", "-o", filepath.Join(programs, name)}
 	if race {
 		args = append(args, "-race")
 	}
 	cmd := exec.Command("go", append(args, ".")...)
-	cmd.Dir = filepath.Join(root, folder)
+	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), "GOWORK="+gowork) // as in its README
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("go build in %s: %w\n%s", folder, err, out)
+		return fmt.Errorf("go build in %s: %w\n%s", folder, err, out)
 	}
-	return m.Run(), nil
+	return nil
 }
 
 // repository is the folder of the root module.
@@ -80,14 +92,18 @@ func repository() (string, error) {
 	return "", err
 }
 
-// A Server is a running demo.
+// A Server is a running program: the demo, or the API beside it.
 type Server struct {
-	URL string // also the issuer
-	log buffer
+	URL  string // of the demo also the issuer
+	log  buffer
+	stop func()
 }
 
-// Log is what the demo has printed so far, on both streams.
+// Log is what the program has printed so far, on both streams.
 func (s *Server) Log() string { return s.log.String() }
+
+// Stop ends the program before the test ends. It must then end by itself, with status 0.
+func (s *Server) Stop() { s.stop() }
 
 // Start runs the demo on a free port, with Seed if seed is nil, and stops it at the end of the test: it must then end by
 // itself, with status 0, and must not have reported a data race.
@@ -107,26 +123,40 @@ func Start(t testing.TB, seed *SeedFile, flags ...string) *Server {
 func Run(t testing.TB, flags ...string) *Server {
 	t.Helper()
 	addr := freeAddr(t)
+	return start(t, "demo", addr, append([]string{"-issuer", "http://" + addr}, flags...)...)
+}
+
+// RunBeside is Run for a program beside the demo, which it is told about by the flag -server.
+func RunBeside(t testing.TB, name string, demo *Server, flags ...string) *Server {
+	t.Helper()
+	return start(t, name, freeAddr(t), append([]string{"-server", demo.URL}, flags...)...)
+}
+
+func start(t testing.TB, name, addr string, flags ...string) *Server {
+	t.Helper()
 	s := &Server{URL: "http://" + addr}
-	cmd := exec.Command(program, append([]string{"-addr", addr, "-issuer", s.URL}, flags...)...)
+	cmd := exec.Command(filepath.Join(programs, name), append([]string{"-addr", addr}, flags...)...)
 	cmd.Stdout, cmd.Stderr = &s.log, &s.log
 	require.NoError(t, cmd.Start())
 
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() {
+	s.stop = sync.OnceFunc(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		select {
 		case err := <-ended:
-			assert.NoError(t, err, "the demo must exit 0 on SIGTERM\n%s", s.Log())
+			assert.NoError(t, err, "%s must exit 0 on SIGTERM\n%s", name, s.Log())
 		case <-time.After(20 * time.Second):
 			_ = cmd.Process.Kill()
 			<-ended //nolint:errcheck // it was killed
-			assert.Fail(t, "the demo did not stop on SIGTERM", s.Log())
+			assert.Fail(t, name+" did not stop on SIGTERM", s.Log())
 		}
+	})
+	t.Cleanup(func() {
+		s.stop()
 		assert.NotContains(t, s.Log(), "DATA RACE")
 		if t.Failed() {
-			t.Log("the demo printed:\n" + s.Log())
+			t.Log(name + " printed:\n" + s.Log())
 		}
 	})
 	s.waitUntilHealthy(t, ended)
@@ -148,9 +178,9 @@ func (s *Server) waitUntilHealthy(t testing.TB, ended chan error) {
 		select {
 		case err := <-ended:
 			ended <- err
-			require.Fail(t, "the demo did not start", s.Log())
+			require.Fail(t, "the program did not start", s.Log())
 		case <-ctx.Done():
-			require.Fail(t, "the demo does not answer", s.Log())
+			require.Fail(t, "the program does not answer", s.Log())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

@@ -15,6 +15,8 @@ type Client struct {
 	GrantTypes   []string `json:"grant_types"`
 	Scope        string   `json:"scope"`
 	AuthMethod   string   `json:"token_endpoint_auth_method"`
+
+	ResourceServer bool `json:"resource_server,omitempty"` // not of RFC 7591
 }
 
 // A User of the seed file.
@@ -43,6 +45,8 @@ func Seed() *SeedFile {
 			{ID: "cli", Name: "Terminal", RedirectURIs: []string{"http://127.0.0.1/callback"}, GrantTypes: user, Scope: "profile read", AuthMethod: "none"},
 			{ID: "device", Name: "Notes in a terminal", RedirectURIs: []string{}, GrantTypes: []string{DeviceGrant, "refresh_token"}, Scope: "profile read", AuthMethod: "none"},
 			{ID: "machine", Secret: "machine-secret-0123456789", Name: "Machine", RedirectURIs: []string{}, GrantTypes: []string{"client_credentials"}, Scope: "read write", AuthMethod: "client_secret_basic"},
+			{ID: "notes-api", Secret: "n:otes api+secret%2F/é", Name: "Notes API", RedirectURIs: []string{}, GrantTypes: []string{"refresh_token"}, AuthMethod: "client_secret_basic", ResourceServer: true},
+			{ID: "tv", Name: "Television", RedirectURIs: []string{}, GrantTypes: []string{"urn:ietf:params:oauth:grant-type:device_code", "refresh_token"}, Scope: "profile read", AuthMethod: "none"},
 		},
 	}
 }
