@@ -17,9 +17,15 @@ import (
 	"github.com/gin-oauth/gin-oauth-server/integration/internal/demo"
 )
 
-func TestMain(m *testing.M) { demo.Main(m) }
+func TestMain(m *testing.M) { demo.MainOf(m, "example", "", "resource") }
 
-func get(t *testing.T, target, token string) (*http.Response, string) {
+// An answer is what the tests look at.
+type answer struct {
+	status          int
+	challenge, body string
+}
+
+func get(t *testing.T, target, token string) answer {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
 	require.NoError(t, err)
@@ -29,7 +35,7 @@ func get(t *testing.T, target, token string) (*http.Response, string) {
 	return do(t, req)
 }
 
-func post(t *testing.T, target, id, secret string, form url.Values) (*http.Response, string) {
+func post(t *testing.T, target, id, secret string, form url.Values) answer {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, target, strings.NewReader(form.Encode()))
 	require.NoError(t, err)
@@ -38,14 +44,14 @@ func post(t *testing.T, target, id, secret string, form url.Values) (*http.Respo
 	return do(t, req)
 }
 
-func do(t *testing.T, req *http.Request) (*http.Response, string) {
+func do(t *testing.T, req *http.Request) answer {
 	t.Helper()
 	res, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
-	return res, string(body)
+	return answer{res.StatusCode, res.Header.Get("WWW-Authenticate"), string(body)}
 }
 
 // signIn returns alice's token for the client web, by way of the demo's pages.
@@ -70,41 +76,41 @@ func TestTwoProcesses(t *testing.T) {
 	const cache = 2 * time.Second
 	server := demo.Start(t, nil)
 	notes := demo.Seed().Client("notes-api")
-	api := demo.StartResource(t, server, "-client-id", notes.ID, "-client-secret", notes.Secret, "-cache", cache.String())
+	api := demo.RunBeside(t, "resource", server, "-client-id", notes.ID, "-client-secret", notes.Secret, "-cache", cache.String())
 
 	token, other := signIn(t, server, "profile", "read"), signIn(t, server, "read")
-	res, body := get(t, api.URL+"/api/whoami", token)
-	require.Equal(t, http.StatusOK, res.StatusCode, body)
-	assert.JSONEq(t, `{"client_id": "web", "user_id": "alice", "scope": "profile read"}`, body)
-	res, body = get(t, api.URL+"/api/greeting", token)
-	assert.Equal(t, http.StatusOK, res.StatusCode, body)
-	res, _ = get(t, api.URL+"/api/greeting", other)
-	assert.Equal(t, http.StatusForbidden, res.StatusCode)
-	assert.Contains(t, res.Header.Get("WWW-Authenticate"), `error="insufficient_scope"`)
-	res, _ = get(t, api.URL+"/api/whoami", "")
-	assert.Equal(t, http.StatusUnauthorized, res.StatusCode)
-	assert.NotContains(t, res.Header.Get("WWW-Authenticate"), "error=")
+	res := get(t, api.URL+"/api/whoami", token)
+	require.Equal(t, http.StatusOK, res.status, res.body)
+	assert.JSONEq(t, `{"client_id": "web", "user_id": "alice", "scope": "profile read"}`, res.body)
+	res = get(t, api.URL+"/api/greeting", token)
+	assert.Equal(t, http.StatusOK, res.status, res.body)
+	res = get(t, api.URL+"/api/greeting", other)
+	assert.Equal(t, http.StatusForbidden, res.status)
+	assert.Contains(t, res.challenge, `error="insufficient_scope"`)
+	res = get(t, api.URL+"/api/whoami", "")
+	assert.Equal(t, http.StatusUnauthorized, res.status)
+	assert.NotContains(t, res.challenge, "error=")
 
 	web := demo.Seed().Client("web")
 	revoked := time.Now()
-	res, body = post(t, server.URL+"/oauth/revoke", web.ID, web.Secret, url.Values{"token": {token}})
-	require.Equal(t, http.StatusOK, res.StatusCode, body)
-	res, _ = get(t, server.URL+"/api/me", token)
-	assert.Equal(t, http.StatusUnauthorized, res.StatusCode, "where the token is from it is refused at once")
+	res = post(t, server.URL+"/oauth/revoke", web.ID, web.Secret, url.Values{"token": {token}})
+	require.Equal(t, http.StatusOK, res.status, res.body)
+	res = get(t, server.URL+"/api/me", token)
+	assert.Equal(t, http.StatusUnauthorized, res.status, "where the token is from it is refused at once")
 	require.Eventually(t, func() bool {
-		res, _ = get(t, api.URL+"/api/whoami", token)
-		return res.StatusCode != http.StatusOK
+		res = get(t, api.URL+"/api/whoami", token)
+		return res.status != http.StatusOK
 	}, 30*time.Second, 50*time.Millisecond)
-	assert.Equal(t, http.StatusUnauthorized, res.StatusCode)
-	assert.Contains(t, res.Header.Get("WWW-Authenticate"), `error="invalid_token"`)
+	assert.Equal(t, http.StatusUnauthorized, res.status)
+	assert.Contains(t, res.challenge, `error="invalid_token"`)
 	t.Logf("revoked tokens were taken for %v", time.Since(revoked).Round(time.Millisecond))
 
 	third := signIn(t, server, "read")
 	server.Stop()
-	res, body = get(t, api.URL+"/api/whoami", third)
-	assert.Equal(t, http.StatusInternalServerError, res.StatusCode, "nobody knows whether the token is good")
-	assert.Contains(t, body, "server_error")
-	assert.NotContains(t, body, "refused", "the reason is for the log")
+	res = get(t, api.URL+"/api/whoami", third)
+	assert.Equal(t, http.StatusInternalServerError, res.status, "nobody knows whether the token is good")
+	assert.Contains(t, res.body, "server_error")
+	assert.NotContains(t, res.body, "refused", "the reason is for the log")
 	require.Eventually(t, func() bool { return strings.Contains(api.Log(), "cannot be asked") }, 10*time.Second, 10*time.Millisecond)
 	assert.NotContains(t, api.Log(), third)
 }
@@ -112,17 +118,17 @@ func TestTwoProcesses(t *testing.T) {
 // TestAsInTheReadme runs both with nothing but addresses: their built-in client and secret fit together.
 func TestAsInTheReadme(t *testing.T) {
 	t.Parallel()
-	server := demo.StartBuiltIn(t)
-	api := demo.StartResource(t, server)
-	res, body := post(t, server.URL+"/oauth/token", "machine", "machine-secret-for-the-demo", url.Values{"grant_type": {"client_credentials"}, "scope": {"read"}})
-	require.Equal(t, http.StatusOK, res.StatusCode, body)
+	server := demo.Run(t)
+	api := demo.RunBeside(t, "resource", server)
+	res := post(t, server.URL+"/oauth/token", "machine", "machine-secret-for-the-demo", url.Values{"grant_type": {"client_credentials"}, "scope": {"read"}})
+	require.Equal(t, http.StatusOK, res.status, res.body)
 	var token struct {
 		AccessToken string `json:"access_token"`
 	}
-	require.NoError(t, json.Unmarshal([]byte(body), &token))
-	res, body = get(t, api.URL+"/api/whoami", token.AccessToken)
-	require.Equal(t, http.StatusOK, res.StatusCode, body)
-	assert.JSONEq(t, `{"client_id": "machine", "user_id": "", "scope": "read"}`, body)
-	res, _ = get(t, api.URL+"/api/greeting", token.AccessToken)
-	assert.Equal(t, http.StatusForbidden, res.StatusCode, "a machine is nobody to greet")
+	require.NoError(t, json.Unmarshal([]byte(res.body), &token))
+	res = get(t, api.URL+"/api/whoami", token.AccessToken)
+	require.Equal(t, http.StatusOK, res.status, res.body)
+	assert.JSONEq(t, `{"client_id": "machine", "user_id": "", "scope": "read"}`, res.body)
+	res = get(t, api.URL+"/api/greeting", token.AccessToken)
+	assert.Equal(t, http.StatusForbidden, res.status, "a machine is nobody to greet")
 }

@@ -46,7 +46,6 @@ func Seed() *SeedFile {
 			{ID: "device", Name: "Notes in a terminal", RedirectURIs: []string{}, GrantTypes: []string{DeviceGrant, "refresh_token"}, Scope: "profile read", AuthMethod: "none"},
 			{ID: "machine", Secret: "machine-secret-0123456789", Name: "Machine", RedirectURIs: []string{}, GrantTypes: []string{"client_credentials"}, Scope: "read write", AuthMethod: "client_secret_basic"},
 			{ID: "notes-api", Secret: "n:otes api+secret%2F/é", Name: "Notes API", RedirectURIs: []string{}, GrantTypes: []string{"refresh_token"}, AuthMethod: "client_secret_basic", ResourceServer: true},
-			{ID: "tv", Name: "Television", RedirectURIs: []string{}, GrantTypes: []string{"urn:ietf:params:oauth:grant-type:device_code", "refresh_token"}, Scope: "profile read", AuthMethod: "none"},
 		},
 	}
 }
