@@ -190,13 +190,25 @@ func (s *Server) revokeAll(ctx context.Context, ev Event) (int, error) {
 	// Consents go first. What is approved after that was asked anew, and what was
 	// approved before is among the grants that are revoked now.
 	forgotten := s.forget(ctx, filter, ev)
+	// Devices that have not fetched their tokens come before those that have.
+	devices, denied := s.denyDevices(ctx, filter)
 	n, err := s.cfg.GrantList.RevokeGrants(ctx, filter)
-	if err := errors.Join(forgotten, err); err != nil {
+	n += devices
+	if err := errors.Join(forgotten, denied, err); err != nil {
 		return n, s.refused(ctx, ev, fault(err, "revoke_grants"))
 	}
 	ev.Type = EventRevoked
 	s.emit(ctx, ev)
 	return n, nil
+}
+
+// denyDevices takes back what was approved for a device that has not fetched its
+// tokens yet.
+func (s *Server) denyDevices(ctx context.Context, filter model.GrantFilter) (int, error) {
+	if !s.HasDevices() {
+		return 0, nil
+	}
+	return s.cfg.Devices.RevokeDeviceCodes(ctx, filter)
 }
 
 // forget makes the user be asked again.

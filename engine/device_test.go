@@ -320,6 +320,24 @@ func TestDeviceRedemption(t *testing.T) {
 		gone = false
 		f.poll(device).tokens(t)
 	})
+	t.Run("8628-3.5 what is revoked before the device fetched it is denied", func(t *testing.T) {
+		t.Parallel()
+		for name, revoke := range map[string]func(*engine.Server) (int, error){
+			"user":        func(s *engine.Server) (int, error) { return s.RevokeUser(t.Context(), "alice") },
+			"client":      func(s *engine.Server) (int, error) { return s.RevokeClient(t.Context(), "tv") },
+			"application": func(s *engine.Server) (int, error) { return s.RevokeApplication(t.Context(), "alice", "tv") },
+		} {
+			f := deviceFixture(t)
+			device, user := f.codes(t)
+			pending, _ := f.codes(t)
+			f.approveDevice(t, user)
+			n, err := revoke(f.srv)
+			require.NoError(t, err, name)
+			assert.Equal(t, 1, n, name)
+			f.poll(device).assertError(t, 400, "access_denied")
+			f.poll(pending).assertError(t, 400, "authorization_pending")
+		}
+	})
 	t.Run("8707-2 resources of the device request", func(t *testing.T) {
 		t.Parallel()
 		const api, other = "https://api.test", "https://other.test"

@@ -3,6 +3,7 @@ package memstore
 import (
 	"container/heap"
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -234,4 +235,23 @@ func (s *Store) RedeemDeviceCode(ctx context.Context, key model.Key, token *mode
 	}
 	r.code.Status = model.DeviceSpent
 	return nil
+}
+
+// RevokeDeviceCodes implements [model.DeviceModel].
+func (s *Store) RevokeDeviceCodes(ctx context.Context, filter model.GrantFilter) (revoked int, err error) {
+	if err := errors.Join(ctx.Err(), filter.Check()); err != nil {
+		return 0, err
+	}
+	d := &s.devices
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s.pause(ctx)
+	for _, r := range d.oldest {
+		c := &r.code
+		if c.Status == model.DeviceApproved && (filter.UserID == "" || filter.UserID == c.UserID) && (filter.ClientID == "" || filter.ClientID == c.ClientID) {
+			c.Status = model.DeviceDenied
+			revoked++
+		}
+	}
+	return revoked, nil
 }

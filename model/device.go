@@ -37,7 +37,7 @@ type DeviceCode struct {
 type DeviceStatus uint8
 
 // The states of a device code. It goes from pending to approved or denied, and
-// from approved to spent; never back.
+// from approved to spent, or to denied when it is revoked; never back.
 const (
 	DevicePending DeviceStatus = iota
 	DeviceApproved
@@ -77,4 +77,9 @@ type DeviceModel interface {
 	// The code says nothing about the grant after that: a revoked grant leaves the
 	// spent code as it is, so that a replay is recognised.
 	RedeemDeviceCode(ctx context.Context, key Key, token *Token) error
+	// RevokeDeviceCodes denies every approved code that the filter selects, before
+	// it is redeemed, and returns how many. UserID is that of who approved it. It
+	// returns ErrEmptyFilter for an empty filter. A code that is approved or
+	// redeemed at the same time may land on either side.
+	RevokeDeviceCodes(ctx context.Context, filter GrantFilter) (revoked int, err error)
 }

@@ -159,6 +159,23 @@ func (s *naiveDevices) RedeemDeviceCode(ctx context.Context, key model.Key, t *m
 	return nil
 }
 
+func (s *naiveDevices) RevokeDeviceCodes(_ context.Context, filter model.GrantFilter) (n int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := filter.Check(); err != nil && !s.is("revokes all") {
+		return 0, err
+	}
+	for _, c := range s.codes {
+		if s.is("revokes what is pending") && c.Status == model.DevicePending {
+			c.Status = model.DeviceDenied
+		}
+		if c.Status == model.DeviceApproved && (filter.UserID == "" || filter.UserID == c.UserID) && (filter.ClientID == "" || filter.ClientID == c.ClientID) {
+			c.Status, n = model.DeviceDenied, n+1
+		}
+	}
+	return n, nil
+}
+
 func (s *naiveDevices) Sweep(_ context.Context, now time.Time, _ int) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -196,6 +213,8 @@ func TestDeviceRules(t *testing.T) {
 		"save in two steps":        "RaceSaveDevice",
 		"poll in two steps":        "RacePoll",
 		"sweeps at expiry":         "SweepKeepsDeviceCodes",
+		"revokes all":              "RevokeDeviceCodesDenies",
+		"revokes what is pending":  "RevokeDeviceCodesDenies",
 		"sweeps nothing":           "SweepKeepsDeviceCodes",
 	} {
 		t.Run(broken, func(t *testing.T) {
