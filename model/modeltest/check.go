@@ -231,7 +231,17 @@ func diffClient(got, want *model.Client) string {
 		if b.Kind() == reflect.Slice && a.Len() == 0 && b.Len() == 0 {
 			continue
 		}
-		d.field(w.Type().Field(i).Name, a.Interface(), b.Interface())
+		name := w.Type().Field(i).Name
+		switch want := b.Interface().(type) {
+		case time.Time:
+			d.time(name, a.Interface().(time.Time), want)
+		case json.RawMessage:
+			if !sameJSON(a.Interface().(json.RawMessage), want) {
+				d.field(name, a.Interface(), want)
+			}
+		default:
+			d.field(name, a.Interface(), want)
+		}
 	}
 	return d.String()
 }

@@ -1,8 +1,10 @@
 package modeltest
 
 import (
+	"encoding/json"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
@@ -50,6 +52,8 @@ func newClient() *model.Client {
 	return &model.Client{
 		ID: newGrant().String(), Name: "Name", Secrets: model.HashSecrets("secret"),
 		RedirectURIs: []string{"https://web.test/cb"}, Scope: "read",
+		SelfRegistered: true, RegistrationToken: model.DigestOf("registration"), Metadata: json.RawMessage(`{"contacts":["a@web.test"]}`),
+		RegisteredAt: now, ExpiresAt: now.Add(time.Hour),
 	}
 }
 
