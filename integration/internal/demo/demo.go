@@ -122,25 +122,45 @@ func Start(t testing.TB, seed *SeedFile, flags ...string) *Server {
 // Run is Start without a seed file.
 func Run(t testing.TB, flags ...string) *Server {
 	t.Helper()
-	addr := freeAddr(t)
-	return start(t, "demo", addr, append([]string{"-issuer", "http://" + addr}, flags...)...)
+	return start(t, "demo", "-issuer", "", flags)
 }
 
 // RunBeside is Run for a program beside the demo, which it is told about by the flag -server.
 func RunBeside(t testing.TB, name string, demo *Server, flags ...string) *Server {
 	t.Helper()
-	return start(t, name, freeAddr(t), append([]string{"-server", demo.URL}, flags...)...)
+	return start(t, name, "-server", demo.URL, flags)
 }
 
-func start(t testing.TB, name, addr string, flags ...string) *Server {
+// start runs a program that is told about a server; empty: itself.
+func start(t testing.TB, name, flag, server string, flags []string) *Server {
 	t.Helper()
+	for range 5 {
+		if s := tryStart(t, name, flag, server, flags); s != nil {
+			return s
+		}
+	}
+	require.Fail(t, "each port that was free a moment ago was taken")
+	return nil
+}
+
+// tryStart returns nil if somebody took the port before the program did.
+func tryStart(t testing.TB, name, flag, server string, flags []string) *Server {
+	t.Helper()
+	addr := freeAddr(t)
 	s := &Server{URL: "http://" + addr}
-	cmd := exec.Command(filepath.Join(programs, name), append([]string{"-addr", addr}, flags...)...)
+	if server == "" {
+		server = s.URL
+	}
+	cmd := exec.Command(filepath.Join(programs, name), append([]string{"-addr", addr, flag, server}, flags...)...)
 	cmd.Stdout, cmd.Stderr = &s.log, &s.log
 	require.NoError(t, cmd.Start())
 
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
+	wrong := s.waitUntilHealthy(t, ended)
+	if wrong != nil && strings.Contains(s.Log(), "address already in use") {
+		return nil
+	}
 	s.stop = sync.OnceFunc(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		select {
@@ -159,42 +179,56 @@ func start(t testing.TB, name, addr string, flags ...string) *Server {
 			t.Log(name + " printed:\n" + s.Log())
 		}
 	})
-	s.waitUntilHealthy(t, ended)
+	require.NoError(t, wrong)
 	return s
 }
 
-func (s *Server) waitUntilHealthy(t testing.TB, ended chan error) {
+// waitUntilHealthy returns what is wrong if the program has ended or does not answer.
+func (s *Server) waitUntilHealthy(t testing.TB, ended chan error) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	for {
+		// Whoever has the port may answer, so whether the program has ended is looked at afterwards.
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/healthz", nil)
 		require.NoError(t, err)
-		if res, err := http.DefaultClient.Do(req); err == nil {
+		res, failed := http.DefaultClient.Do(req)
+		if failed == nil {
 			_ = res.Body.Close()
-			require.Equal(t, http.StatusOK, res.StatusCode)
-			return
 		}
 		select {
 		case err := <-ended:
 			ended <- err
-			require.Fail(t, "the program did not start", s.Log())
+			return errors.New("the program did not start")
 		case <-ctx.Done():
-			require.Fail(t, "the program does not answer", s.Log())
+			return errors.New("the program does not answer")
 		case <-time.After(20 * time.Millisecond):
+		}
+		if failed == nil && res.StatusCode != http.StatusOK {
+			return fmt.Errorf("the program answers %s", res.Status)
+		}
+		if failed == nil {
+			return nil
 		}
 	}
 }
 
+// given are the ports that freeAddr has returned: until a program listens there, the system may name one again.
+var given sync.Map
+
 // freeAddr is a loopback address that nobody listened on a moment ago.
 func freeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	require.NoError(t, err)
-	return net.JoinHostPort("localhost", port)
+	for {
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		require.NoError(t, l.Close())
+		_, port, err := net.SplitHostPort(l.Addr().String())
+		require.NoError(t, err)
+		if _, taken := given.LoadOrStore(port, true); !taken {
+			return net.JoinHostPort("localhost", port)
+		}
+	}
 }
 
 // A buffer collects what a process prints while tests read it.
