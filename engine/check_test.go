@@ -34,6 +34,7 @@ func TestCheckWarns(t *testing.T) {
 		{"body-token", "AllowBodyToken", func(c *engine.Config) { c.AllowBodyToken = true }},
 		{"insecure-issuer", "AllowInsecureIssuer", func(c *engine.Config) { c.AllowInsecureIssuer = true }},
 		{"error-details", "AllowErrorDetails", func(c *engine.Config) { c.AllowErrorDetails = true }},
+		{"registration-open", "Registration.AllowOpen", withRegistration()},
 		{"redirect-uri-policy", "ValidateRedirectURI", func(c *engine.Config) {
 			c.ValidateRedirectURI = func(context.Context, *model.Client, string) (bool, error) { return true, nil }
 		}},
@@ -45,6 +46,7 @@ func TestCheckWarns(t *testing.T) {
 		{"limit-off", "RateLimits.Address", func(c *engine.Config) { c.RateLimits.Address = off }},
 		{"limit-off", "RateLimits.Client", func(c *engine.Config) { c.RateLimits.Client = off }},
 		{"limit-off", "RateLimits.Failures", func(c *engine.Config) { c.RateLimits.Failures = off }},
+		{"limit-off", "RateLimits.Registrations", func(c *engine.Config) { c.RateLimits.Registrations = off }},
 		{"code-lifetime-generous", "CodeLifetime", func(c *engine.Config) { c.CodeLifetime = 5 * time.Minute }},
 		{"access-token-lifetime-long", "AccessTokenLifetime", func(c *engine.Config) { c.AccessTokenLifetime = 48 * time.Hour }},
 		{"grant-lifetime-long", "GrantLifetime", func(c *engine.Config) { c.GrantLifetime = 10 * 365 * 24 * time.Hour }},

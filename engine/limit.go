@@ -34,6 +34,10 @@ type RateLimits struct {
 	// user. Defaults to 10 a minute, and 20 at once. While it is reached, the right
 	// secret is not taken either.
 	Failures model.Rate
+	// Registrations is for the clients that one address registers where anybody may
+	// (RegistrationPolicy.AllowOpen), for each of them is stored. Defaults to 10 a
+	// minute, and 100 at once.
+	Registrations model.Rate
 }
 
 func (l *RateLimits) setDefaults() {
@@ -41,6 +45,7 @@ func (l *RateLimits) setDefaults() {
 	setDefault(&l.Address, often)
 	setDefault(&l.Client, often)
 	setDefault(&l.Failures, model.Rate{Interval: 6 * time.Second, Burst: 20})
+	setDefault(&l.Registrations, model.Rate{Interval: 6 * time.Second, Burst: 100})
 }
 
 // maxLimitWindow bounds how long a full burst takes to come back.
@@ -54,7 +59,7 @@ func (l *RateLimits) list() []struct {
 	return []struct {
 		name string
 		rate model.Rate
-	}{{"Address", l.Address}, {"Client", l.Client}, {"Failures", l.Failures}}
+	}{{"Address", l.Address}, {"Client", l.Client}, {"Failures", l.Failures}, {"Registrations", l.Registrations}}
 }
 
 // isOff reports whether a limit is turned off.
@@ -86,6 +91,16 @@ func (s *Server) limitClient(r *http.Request, endpoint string, c *model.Client, 
 		key += " " + s.address(r)
 	}
 	return tooMany(s.take(r.Context(), endpoint, key, 1, rate), "limit_client", "The client sends too many requests.")
+}
+
+// limitRegistration is asked before a client is stored that nobody vouched for.
+func (s *Server) limitRegistration(r *http.Request) *Error {
+	rate := s.cfg.RateLimits.Registrations
+	if isOff(rate) || !s.cfg.Registration.AllowOpen {
+		return nil
+	}
+	wait := s.take(r.Context(), atRegister, "registration "+s.address(r), 1, rate)
+	return tooMany(wait, "limit_registrations", "Too many clients were registered from this address.")
 }
 
 // guesses counts failed attempts to know a secret. The zero value counts nothing.

@@ -168,6 +168,32 @@ func TestLimitRequests(t *testing.T) {
 	})
 }
 
+func TestLimitRegistrations(t *testing.T) {
+	t.Parallel()
+	rate := func(c *engine.Config) { c.RateLimits.Registrations = model.Rate{Interval: time.Minute, Burst: 2} }
+	t.Run("7591-5 an address registers a few clients at most", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t, withRegistration(), rate)
+		f.register(`{"redirect_uris":["http://evil.example/cb"]}`).assertError(t, http.StatusBadRequest, engine.CodeInvalidRedirectURI)
+		for range 2 {
+			f.registerOK(t, newClient)
+		}
+		f.register(newClient).assertWait(t, "60")
+		assert.Equal(t, "limit_registrations", f.lastEvent(t).Reason)
+		f.clock.Advance(time.Minute)
+		f.registerOK(t, newClient)
+	})
+	t.Run("7591-5 with an initial access token it is not limited", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t, withRegistration(func(p *engine.RegistrationPolicy) {
+			p.AllowOpen, p.InitialAccessTokens = false, []model.Digest{model.DigestOf("initial")}
+		}), rate)
+		for range 4 {
+			assert.Equal(t, http.StatusCreated, f.do(registration(http.MethodPost, "", "initial", newClient)).Code)
+		}
+	})
+}
+
 // unreadable is a body that must not be read.
 type unreadable struct{ t *testing.T }
 

@@ -81,6 +81,9 @@ func (s *Server) registerClient(r *http.Request) (*ClientResponse, *Error) {
 	if e != nil {
 		return nil, e
 	}
+	if e := s.limitRegistration(r); e != nil {
+		return nil, e
+	}
 	if err := s.cfg.Clients.CreateClient(ctx, c); err != nil {
 		return nil, asError(err, "create_client")
 	}

@@ -40,6 +40,9 @@ func (s *Server) manageClient(r *http.Request, ev *Event) (*ClientResponse, *Err
 	default:
 		return nil, methodNotAllowed("GET, PUT, DELETE")
 	}
+	if e := s.limitAddress(r, atRegister); e != nil {
+		return nil, e
+	}
 	id := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
 	ev.ClientID = loggable(id)
 	token, e := s.registrationBearer(r)

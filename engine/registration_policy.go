@@ -23,7 +23,8 @@ type RegistrationPolicy struct {
 	InitialAccessTokens []model.Digest
 	// CheckInitialAccessToken decides about a token that is not among them.
 	CheckInitialAccessToken func(ctx context.Context, token string) (bool, error)
-	// AllowOpen lets everybody register, without a token. Limit the rate then.
+	// AllowOpen lets everybody register, without a token, as often as
+	// RateLimits.Registrations says.
 	AllowOpen bool
 
 	// RedirectSchemes are the schemes of redirect URIs. Default to https and, for

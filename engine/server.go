@@ -2,6 +2,7 @@ package engine
 
 import (
 	"crypto/cipher"
+	"log/slog"
 	"maps"
 	"slices"
 
@@ -95,7 +96,7 @@ func setDefault[T comparable](field *T, value T) {
 // logStart tells once what a developer may want to know about this server.
 func (s *Server) logStart(findings []Finding) {
 	for _, f := range findings {
-		s.cfg.Logger.Warn("oauth: "+f.String(), "id", f.ID)
+		s.cfg.Logger.Warn("oauth: "+f.String(), slog.String("id", f.ID))
 	}
 	s.logStorage()
 }
