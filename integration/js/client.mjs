@@ -154,6 +154,66 @@ async function device(c, decision) {
   await assert.rejects(api(token.access_token, '/api/notes'), (error) => error.status === 401)
 }
 
+// Introspection (RFC 7662) and revocation (RFC 7009): what a client, another client and a resource server are told about a
+// token, and that revoking ends what it should and nothing else.
+async function endings(c, other, resourceServer) {
+  const authOf = (c) => authentications[c.token_endpoint_auth_method](c)
+  const client = { client_id: c.client_id }
+  const introspect = async (asker, token) => {
+    const asking = { client_id: asker.client_id }
+    return oauth.processIntrospectionResponse(as, asking, await oauth.introspectionRequest(as, asking, authOf(asker), token, options))
+  }
+  const revoke = async (asker, token, hint) =>
+    oauth.processRevocationResponse(
+      await oauth.revocationRequest(as, { client_id: asker.client_id }, authOf(asker), token, {
+        ...options,
+        additionalParameters: hint && { token_type_hint: hint },
+      }),
+    )
+  const signIn = async () => {
+    const { verifier, parameters } = await frontChannel(c, c.redirect_uris[0], 'profile read')
+    const response = await oauth.authorizationCodeGrantRequest(as, client, authOf(c), parameters, c.redirect_uris[0], verifier, options)
+    return oauth.processAuthorizationCodeResponse(as, client, response)
+  }
+  const gone = (token) => assert.rejects(api(token, '/api/notes'), (error) => error.status === 401)
+  const refresh = async (token) =>
+    oauth.processRefreshTokenResponse(as, client, await oauth.refreshTokenGrantRequest(as, client, authOf(c), token, options))
+
+  const first = await signIn()
+  const me = await introspect(c, first.access_token)
+  assert.equal(me.active, true)
+  assert.equal(me.sub, 'alice')
+  assert.equal(me.client_id, c.client_id)
+  assert.equal(me.scope, 'profile read')
+  assert.equal(me.iss, as.issuer)
+  assert.equal(me.token_type, 'Bearer')
+  assert.ok(me.exp > me.iat && me.exp > Date.now() / 1000)
+  assert.deepEqual(await introspect(resourceServer, first.access_token), me)
+  assert.equal((await introspect(resourceServer, first.refresh_token)).active, true)
+  assert.deepEqual(await introspect(other, first.access_token), { active: false }) // not its own
+  assert.deepEqual(await introspect(resourceServer, 'no-token'), { active: false })
+  await assert.rejects(introspect({ ...resourceServer, client_secret: 'wrong' }, first.access_token), (error) => error.status === 401)
+
+  // Nobody revokes another's token; what is none counts as revoked (RFC 7009, sections 2.1 and 2.2).
+  await assert.rejects(revoke(other, first.access_token), refusal('invalid_grant'))
+  await revoke(c, 'no-token', 'access_token')
+  assert.equal((await introspect(c, first.access_token)).active, true)
+
+  // An access token ends by itself; its refresh token still gets another.
+  await revoke(c, first.access_token, 'refresh_token') // the hint is wrong, and no more than a hint
+  await gone(first.access_token)
+  assert.deepEqual(await introspect(resourceServer, first.access_token), { active: false })
+  const second = await refresh(first.refresh_token)
+  assert.equal((await api(second.access_token, '/api/notes')).status, 200)
+
+  // A refresh token ends the grant.
+  await revoke(c, second.refresh_token, 'refresh_token')
+  await gone(second.access_token)
+  await assert.rejects(refresh(second.refresh_token), refusal('invalid_grant'))
+  assert.deepEqual(await introspect(resourceServer, second.refresh_token), { active: false })
+  await revoke(c, second.refresh_token) // again: as good as the first time
+}
+
 const refusal = (code) => (error) => {
   assert.equal(error.code, oauth.RESPONSE_BODY_ERROR, error)
   assert.equal(error.error, code)
@@ -169,6 +229,9 @@ for (const c of clients) {
     await device(c, 'deny')
   }
 }
-await denied(clients.find((c) => c.client_id === 'web'))
+const find = (id) => clients.find((c) => c.client_id === id)
+await endings(find('web'), find('post'), find('notes-api'))
+await endings(find('post'), find('web'), find('notes-api'))
+await denied(find('web'))
 console.log(JSON.stringify({ ok: true }))
 process.exit(0)
