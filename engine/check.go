@@ -190,6 +190,9 @@ func (c *Config) checkLifetimes(f *findings) {
 			f.add("lifetime-short", l.field, fmt.Sprintf("is %v", l.d), "give at least a second, or zero for the default", "")
 		}
 	}
+	if c.ConsentLifetime > 0 && c.ConsentLifetime < time.Second {
+		f.add("lifetime-short", "ConsentLifetime", fmt.Sprintf("is %v", c.ConsentLifetime), "give at least a second, zero for the default, or a negative value to remember nothing", "")
+	}
 	if c.CodeLifetime > maxCodeLifetime {
 		f.add("code-lifetime-long", "CodeLifetime", fmt.Sprintf("is %v", c.CodeLifetime), "at most 10 minutes", "RFC 6749, section 4.1.2")
 	}

@@ -97,6 +97,8 @@ func TestConfigProblems(t *testing.T) {
 		{"B91+6749-4.1.2 codes of more than 10 minutes", func(c *engine.Config) { c.CodeLifetime = 10*time.Minute + 1 }, "CodeLifetime"},
 		{"B91 codes of 10 minutes", func(c *engine.Config) { c.CodeLifetime = 10 * time.Minute }, ""},
 		{"M27 a negative lifetime of codes", func(c *engine.Config) { c.CodeLifetime = -time.Second }, "CodeLifetime"},
+		{"2.1-7.3 consents of less than a second", func(c *engine.Config) { c.ConsentLifetime = time.Millisecond }, "ConsentLifetime"},
+		{"2.1-7.3 no consent is remembered", func(c *engine.Config) { c.ConsentLifetime = -1 }, ""},
 		{"M28 a negative lifetime of access tokens", func(c *engine.Config) { c.AccessTokenLifetime = -time.Second }, "AccessTokenLifetime"},
 		{"M28 a negative lifetime of refresh tokens", func(c *engine.Config) { c.RefreshTokenLifetime = -time.Second }, "RefreshTokenLifetime"},
 		{"a negative lifetime of grants", func(c *engine.Config) { c.GrantLifetime = -time.Second }, "GrantLifetime"},
