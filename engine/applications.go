@@ -98,7 +98,7 @@ func (s *Server) applications(ctx context.Context, userID string) ([]Application
 	}
 	apps := make([]Application, 0, len(byClient))
 	for _, a := range byClient {
-		a.Client, err = s.cfg.Model.GetClient(ctx, a.ClientID)
+		a.Client, err = s.knownClient(ctx, a.ClientID)
 		if err != nil && !errors.Is(err, model.ErrNotFound) {
 			return nil, err
 		}

@@ -174,7 +174,7 @@ func (s *Server) authorizeClient(ctx context.Context, f *form) (*model.Client, *
 	client, err := s.getClient(ctx, id)
 	switch {
 	case errors.Is(err, model.ErrNotFound):
-		return nil, refuse(CodeInvalidClient, "client_unknown", "There is no such client.").because(fmt.Errorf("no client %q is registered", loggable(id))).instead(id)
+		return nil, refuse(CodeInvalidClient, "client_unknown", "There is no such client.").because(whyUnknown(id, err)).instead(id)
 	case err != nil:
 		return nil, asError(err, "get_client")
 	case client.Disabled:

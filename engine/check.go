@@ -59,6 +59,7 @@ func (c *Config) check() []Finding {
 	c.checkTokens(&f)
 	c.checkGrants(&f)
 	c.checkRegistration(&f)
+	c.checkClientIDDocuments(&f)
 	f.fatal = false
 	c.checkLoosened(&f)
 	c.checkProportions(&f)

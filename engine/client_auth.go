@@ -146,7 +146,8 @@ func (s *Server) verifyClient(ctx context.Context, cred clientCredentials) (*mod
 	if err != nil && !errors.Is(err, model.ErrNotFound) {
 		return nil, asError(err, "get_client")
 	}
-	if err != nil {
+	unknown := err
+	if unknown != nil {
 		client = nil
 	}
 	if cred.method != model.AuthNone {
@@ -160,7 +161,7 @@ func (s *Server) verifyClient(ctx context.Context, cred clientCredentials) (*mod
 	}
 	switch {
 	case client == nil:
-		return nil, invalidClient("client_unknown", fmt.Errorf("no client %q is registered", loggable(cred.id)))
+		return nil, invalidClient("client_unknown", whyUnknown(cred.id, unknown))
 	case client.Method() != cred.method:
 		return nil, invalidClient("client_method", fmt.Errorf("the client is registered for %s, but used %s", client.Method(), cred.method)).instead(cred.method, client.Method())
 	case !client.Public && cred.method == model.AuthNone:

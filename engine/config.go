@@ -63,6 +63,9 @@ type Config struct {
 	// Registration lets clients register themselves (RFC 7591) and manage their
 	// registration (RFC 7592), within its bounds. It needs Clients. Nil: off.
 	Registration *RegistrationPolicy
+	// ClientIDDocuments turns on clients whose client_id is the URL of a document
+	// that describes them. Nil: there are none.
+	ClientIDDocuments *ClientIDDocumentPolicy
 
 	// CodeLifetime is how long an authorization code lives. Defaults to 60
 	// seconds, at most 10 minutes (RFC 6749, section 4.1.2).

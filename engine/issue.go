@@ -51,7 +51,7 @@ func (s *Server) issueFor(ctx context.Context, i Issue) (*TokenResponse, *Error)
 	c, err := s.getClient(ctx, i.ClientID)
 	switch {
 	case errors.Is(err, model.ErrNotFound):
-		return nil, refuse(CodeInvalidClient, "client_unknown", "There is no such client.").because(fmt.Errorf("no client %q is registered", loggable(i.ClientID)))
+		return nil, refuse(CodeInvalidClient, "client_unknown", "There is no such client.").because(whyUnknown(i.ClientID, err))
 	case err != nil:
 		return nil, asError(err, "get_client")
 	case c.Disabled:

@@ -30,6 +30,7 @@ type metadata struct {
 	IntrospectionMethods  []string `json:"introspection_endpoint_auth_methods_supported"`
 	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
 	IssParameter          bool     `json:"authorization_response_iss_parameter_supported"`
+	ClientIDDocuments     bool     `json:"client_id_metadata_document_supported,omitempty"`
 }
 
 func (s *Server) makeMetadata() ([]byte, error) {
@@ -59,6 +60,7 @@ func (s *Server) makeMetadata() ([]byte, error) {
 		IntrospectionMethods:  methods,
 		ChallengeMethods:      s.challengeMethods(),
 		IssParameter:          true,
+		ClientIDDocuments:     s.documents != nil,
 	})
 }
 

@@ -208,9 +208,14 @@ func (s *Server) WriteClient(w http.ResponseWriter, r *http.Request, res *Client
 	writeJSON(w, status, body)
 }
 
-// getClient is GetClient for everything but administration: a client that
-// expired unused is as good as not registered.
+// getClient is the one way in which the engine reads clients, but for
+// administration: a URL is looked up as a document if those are on, any other id
+// in the model. A client that expired unused is as good as not registered. Not
+// found is model.ErrNotFound, also wrapped.
 func (s *Server) getClient(ctx context.Context, id string) (*model.Client, error) {
+	if s.documents != nil && isDocumentID(id) {
+		return s.documents.get(ctx, id)
+	}
 	c, err := s.cfg.Model.GetClient(ctx, id)
 	if err == nil && !c.ExpiresAt.IsZero() && c.Expired(s.now()) {
 		return nil, fmt.Errorf("%w: the client expired unused", model.ErrNotFound)

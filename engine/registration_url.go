@@ -42,20 +42,3 @@ func checkPublicURL(raw string, loopback bool) error {
 	}
 	return nil
 }
-
-// isPublic reports whether an address is one of the public Internet.
-func isPublic(ip netip.Addr) bool {
-	ip = ip.Unmap()
-	if ip.Zone() != "" || !ip.IsGlobalUnicast() || ip.IsPrivate() {
-		return false
-	}
-	for _, inside := range [...]string{
-		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-		"64:ff9b::/96", "64:ff9b:1::/48", "2001:db8::/32", "2002::/16", "fec0::/10",
-	} {
-		if netip.MustParsePrefix(inside).Contains(ip) {
-			return false
-		}
-	}
-	return true
-}

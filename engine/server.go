@@ -24,6 +24,8 @@ type Server struct {
 	// resource is the API that this server guards itself.
 	resource *Resource
 	limits   model.LimitModel
+	// documents is nil without Config.ClientIDDocuments.
+	documents *clientDocuments
 }
 
 // New returns a server for this configuration, which it copies. All problems of
@@ -50,6 +52,9 @@ func New(cfg Config) (*Server, error) {
 	s.vocabulary = model.NewScope(names...)
 	s.grants = s.makeGrants()
 	s.issParam = "iss=" + escape(cfg.Issuer)
+	if p := cfg.ClientIDDocuments; p != nil {
+		s.documents = newClientDocuments(*p, s.now)
+	}
 	var err error
 	if s.seals, err = makeSeals(cfg.Keys); err != nil {
 		return nil, err
@@ -83,6 +88,10 @@ func (c *Config) setDefaults() {
 	c.setRegistrationDefaults()
 	c.Scopes = slices.Clone(c.Scopes)
 	c.Grants = maps.Clone(c.Grants)
+	if p := c.ClientIDDocuments; p != nil {
+		own := *p
+		c.ClientIDDocuments = &own
+	}
 	setProcessDefaults(&c.Logger, &c.Clock, &c.Random)
 }
 
@@ -97,6 +106,12 @@ func setDefault[T comparable](field *T, value T) {
 func (s *Server) logStart(findings []Finding) {
 	for _, f := range findings {
 		s.cfg.Logger.Warn("oauth: "+f.String(), slog.String("id", f.ID))
+	}
+	if p := s.cfg.ClientIDDocuments; p != nil {
+		s.cfg.Logger.Info("oauth: client ID metadata documents are on (Config.ClientIDDocuments)", "scope", string(p.Scope), "any_host", p.AllowHost == nil)
+		if p.AllowLoopback {
+			s.cfg.Logger.Warn("oauth: ClientIDDocuments.AllowLoopback is for development: documents are fetched from this machine too.")
+		}
 	}
 	s.logStorage()
 }

@@ -71,8 +71,9 @@ type Client struct {
 	// Access tokens it already has run to their expiry.
 	Disabled bool
 
-	// SelfRegistered marks a client that came by dynamic registration (RFC 7591):
-	// what it says of itself was checked by nobody, and users are told so.
+	// SelfRegistered marks a client that came by dynamic registration (RFC 7591) or
+	// as a client ID metadata document: what it says of itself was checked by
+	// nobody, and users are told so.
 	SelfRegistered bool
 	// RegistrationToken is the digest of the token with which the client manages
 	// its registration (RFC 7592). Zero: it cannot.
@@ -141,6 +142,9 @@ func (c *Client) Validate() error {
 	}
 	if strings.ContainsFunc(c.Name, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
 		bad("Name must have no control characters")
+	}
+	if strings.HasPrefix(c.ID, "https://") && !c.SelfRegistered {
+		bad("ID must not begin with https://, which is for client ID metadata documents")
 	}
 	c.validateAuth(bad)
 	c.validateGrants(bad)
