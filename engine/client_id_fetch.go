@@ -167,7 +167,7 @@ func (d *clientDocuments) run(ctx context.Context, f *documentFetch, id string, 
 	defer cancel()
 	var keep time.Duration
 	defer func() {
-		// LookupIP and Dial may be the application's; nobody above would catch them.
+		// Nobody above would catch it, and those who wait would wait for ever.
 		if v := recover(); v != nil {
 			f.client, f.err = nil, notFetched(fmt.Errorf("panic: %v", v))
 		}
@@ -235,7 +235,17 @@ func isJSONType(contentType string) bool {
 // dial resolves the host once and connects to an address that this lookup
 // returned and that is harmless: a name that resolves to something else a moment
 // later leads nowhere.
-func (d *clientDocuments) dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (d *clientDocuments) dial(ctx context.Context, network, address string) (conn net.Conn, err error) {
+	// LookupIP and Dial may be the application's, and nobody above would catch
+	// their panic: this is a goroutine of the transport.
+	defer func() {
+		if v := recover(); v != nil {
+			conn, err = nil, fmt.Errorf("panic: %v", v)
+		}
+	}()
+	// The transport does not end a dial together with its request.
+	ctx, cancel := context.WithTimeout(ctx, documentTimeout)
+	defer cancel()
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
@@ -255,7 +265,7 @@ func (d *clientDocuments) dial(ctx context.Context, network, address string) (ne
 		if len(errs) > maxDialled {
 			break
 		}
-		conn, err := d.dialOne(ctx, network, net.JoinHostPort(a.Unmap().String(), port))
+		conn, err = d.dialOne(ctx, network, net.JoinHostPort(a.Unmap().String(), port))
 		if err == nil {
 			return conn, nil
 		}

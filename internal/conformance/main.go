@@ -72,7 +72,7 @@ func readTSV(s string) ([]rule, error) {
 
 // idPattern is the name of a subtest: ids joined by +, then a space or the end.
 func idPattern() *regexp.Regexp {
-	const one = `(?:attack-[A-O]\d\d|adapter-[AZT]\d+|express-[A-Z]\d+|(?:\d{4}|2\.1)-\d(?:[\dx.]*[\dx])?|[A-M]\d\d)`
+	const one = `(?:attack-[A-O]\d\d|adapter-[AZT]\d+|express-[A-Z]\d+|(?:\d{4}|2\.1|CIMD)-\d(?:[\dx.]*[\dx])?|[A-M]\d\d)`
 	return regexp.MustCompile(`^(` + one + `(?:\+` + one + `)*)(?: |$|:|/)`)
 }
 
@@ -137,7 +137,7 @@ type section struct {
 
 func sections() []section {
 	return []section{
-		{"RFC rules", "The rules that bind the server, by RFC and section. 2.1 is the OAuth 2.1 draft.", regexp.MustCompile(`^[\d.]+-`)},
+		{"RFC rules", "The rules that bind the server, by RFC and section. 2.1 is the OAuth 2.1 draft, CIMD that of client ID metadata documents.", regexp.MustCompile(`^(?:[\d.]+|CIMD)-`)},
 		{"Attack cases", "Attacks as black-box requests, with the safe outcome.", regexp.MustCompile(`^attack-`)},
 		{"Behaviour of node-oauth2-server", "What is ported, row by row; the differences table of the README says where we differ and why.", regexp.MustCompile(`^[A-M]\d\d$`)},
 		{"Behaviour of the express adapter", "The adapter's answers (adapter-) and its own tests (express-) in their Gin form.", regexp.MustCompile(`^(adapter|express)-`)},
