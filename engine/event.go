@@ -78,6 +78,7 @@ const (
 	atAuthenticate = "authenticate"
 	atRevoke       = "revoke"
 	atIntrospect   = "introspect"
+	atLogin        = "login"
 	atApplications = "applications"
 	atManage       = "manage"
 	atDeviceCode   = "device_authorization"

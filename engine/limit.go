@@ -132,6 +132,24 @@ func (s *Server) passwordGuesses(r *http.Request, username string) guesses {
 	return guesses{s, atToken, "password " + loggable(username) + " " + s.address(r)}
 }
 
+// AllowLogin is for the login page of the application: it returns an *Error with
+// status 429 and Retry-After if too many passwords for this user from this address
+// were wrong, as [Server.LoginFailed] was told. It then refuses before the
+// password is looked at. The password grant counts the same.
+func (s *Server) AllowLogin(r *http.Request, username string) error {
+	ctx := r.Context()
+	if err := s.passwordGuesses(r, username).allowed(ctx); err != nil {
+		return s.refused(ctx, Event{Endpoint: atLogin}, err)
+	}
+	return nil
+}
+
+// LoginFailed counts a wrong password, or one for a user that there is not. See
+// [RateLimits].Failures.
+func (s *Server) LoginFailed(r *http.Request, username string) {
+	s.passwordGuesses(r, username).failed(r.Context())
+}
+
 // userCodeGuesses returns the counter for a user who types the codes of devices
 // (RFC 8628, section 5.1).
 func (s *Server) userCodeGuesses(userID string) guesses {

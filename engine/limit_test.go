@@ -104,6 +104,23 @@ func TestLimitFailures(t *testing.T) {
 		password("conf2", "alice", "right").assertWait(t, "60")
 		assert.Equal(t, http.StatusOK, password("conf2", "bob", "right").Code)
 	})
+	t.Run("wrong passwords at the application's login are slowed", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t, few)
+		r := post("/login", nil)
+		for range 2 {
+			require.NoError(t, f.srv.AllowLogin(r, "alice"))
+			f.srv.LoginFailed(r, "alice")
+		}
+		e := engine.AsError(f.srv.AllowLogin(r, "alice"))
+		assert.Equal(t, http.StatusTooManyRequests, e.HTTPStatus())
+		assert.Equal(t, "60", e.Header.Get("Retry-After"))
+		assert.Equal(t, "login", f.lastEvent(t).Endpoint)
+		require.NoError(t, f.srv.AllowLogin(r, "bob"))
+		other := post("/login", nil)
+		other.RemoteAddr = there
+		require.NoError(t, f.srv.AllowLogin(other, "alice"))
+	})
 	t.Run("8628-5.1 wrong user codes are slowed", func(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t, few)

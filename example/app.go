@@ -125,7 +125,8 @@ func (s *site) engineConfig(store model.Model) engine.Config {
 			_, err := s.users.get(userID)
 			return err
 		},
-		Logger: s.log,
+		AllowErrorDetails: s.cfg.errorDetails,
+		Logger:            s.log,
 	}
 	if s.cfg.allowPasswordGrant {
 		cfg.CheckPassword = func(ctx context.Context, _ *model.Client, username, password string) (*model.User, error) {

@@ -25,6 +25,7 @@ type config struct {
 	refreshTokenGrace    time.Duration
 
 	allowPasswordGrant bool
+	errorDetails       bool
 	logLevel           slog.Level
 }
 
@@ -50,6 +51,7 @@ func parseFlags(args []string, out io.Writer) (*config, error) {
 	fs.Func("refresh-token-lifetime", "how `long` a refresh token may stay unused (default 336h)", lifetime(&cfg.refreshTokenLifetime, time.Second, 0))
 	fs.Func("refresh-token-grace", "how `long` a refresh can be repeated when its answer got lost, at most 10m; 0 turns it off (default 30s)", lifetime(&cfg.refreshTokenGrace, 0, 10*time.Minute))
 	fs.BoolVar(&cfg.allowPasswordGrant, "allow-password-grant", false, "take passwords at the token endpoint too, which RFC 9700 says must not be done")
+	fs.BoolVar(&cfg.errorDetails, "error-details", false, "explain on the error page what is wrong with a request, for who develops a client")
 	fs.Func("log-level", "debug, info, warn or error: the least `level` to log (default info)", cfg.setLogLevel)
 
 	if err := fs.Parse(args); err != nil {

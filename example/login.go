@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/gin-oauth/gin-oauth-server/engine"
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
 
@@ -45,8 +46,15 @@ func (s *site) login(c *gin.Context) {
 		return
 	}
 	username := form.Get("username")
+	limits := s.oauth.Engine()
+	if err := limits.AllowLogin(c.Request, username); err != nil {
+		engine.SetErrorHeaders(c.Writer.Header(), engine.AsError(err))
+		s.message(c, http.StatusTooManyRequests, "Too many wrong passwords", "Please wait a moment and try again.")
+		return
+	}
 	user, err := s.users.check(c.Request.Context(), username, form.Get("password"))
 	if errors.Is(err, model.ErrNoUser) {
+		limits.LoginFailed(c.Request, username)
 		s.log.Info("login refused", "from", c.ClientIP())
 		s.showLogin(c, http.StatusForbidden, loginData{Username: username, ReturnTo: form.Get("return_to"), Failed: true})
 		return
