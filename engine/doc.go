@@ -1,6 +1,6 @@
 // Package engine is an OAuth 2.0 authorization server without a web framework:
 // it reads an *http.Request, decides, and writes the answer when told to. It
-// follows RFC 6749, 6750, 7636, 8414 and 9207 at the level of RFC 9700 and the
+// follows RFC 6749, 6750, 7636, 8414, 8628 and 9207 at the level of RFC 9700 and the
 // OAuth 2.1 draft. It has no listener, no storage and no pages.
 //
 // For Gin use package ginoauth, which turns this into handlers. With plain
@@ -32,6 +32,17 @@
 //		return
 //	}
 //	srv.WriteToken(w, r, res)
+//
+// # Devices without a browser
+//
+// With a store for device codes (RFC 8628) a client asks for two of them: one to
+// poll the token endpoint with and one to show. On the page of the latter:
+//
+//	req, err := srv.DeviceRequest(ctx, typed, user) // what the user typed
+//	form, err := srv.SealDevice(req, user)          // what the confirmation carries
+//	// … the user says whether the device is in front of them …
+//	req, err = srv.OpenDevice(ctx, form, user)
+//	err = srv.ApproveDevice(ctx, req, user, req.Scope) // or srv.DenyDevice(ctx, req, user)
 //
 // # The protected resource
 //

@@ -192,7 +192,7 @@ func (s *Server) confirmDevice(c *gin.Context, user *model.User, typed string) {
 		form, err = s.engine.SealDevice(req, user)
 	}
 	if err != nil {
-		s.fail(c, err, &ErrorPage{})
+		s.fail(c, err, &ErrorPage{Retry: "?", RetryLabel: "Enter the code again"})
 		return
 	}
 	s.pages.headers(c.Writer.Header(), "same-origin")

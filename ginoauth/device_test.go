@@ -197,6 +197,23 @@ func TestDeviceFlow(t *testing.T) {
 		assert.Contains(t, res.body, "This code is not valid.")
 		assert.NotContains(t, res.body, "<b>")
 	})
+	t.Run("8628-5.1 guessing is slowed", func(t *testing.T) {
+		t.Parallel()
+		a := deviceApp(t, func(c *engine.Config, _ *ginoauth.Options) {
+			c.RateLimits.Failures = model.Rate{Interval: time.Minute, Burst: 2}
+		})
+		_, user := a.deviceCodes()
+		a.signIn()
+		for range 2 {
+			assert.Equal(t, http.StatusBadRequest, a.sendDevice(url.Values{"user_code": {"BBBB-BBBB"}}).StatusCode)
+		}
+		res := a.sendDevice(url.Values{"user_code": {user}})
+		assert.Equal(t, http.StatusTooManyRequests, res.StatusCode)
+		assert.Equal(t, "60", res.Header.Get("Retry-After"))
+		assert.Contains(t, res.body, "Enter the code again")
+		a.clock.advance(time.Minute)
+		a.enter(user)
+	})
 	t.Run("8628-3.3 a page is answered once", func(t *testing.T) {
 		t.Parallel()
 		a := deviceApp(t, nil)
