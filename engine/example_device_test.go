@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
@@ -30,7 +31,7 @@ func ExampleServer_DeviceRequest() {
 	}
 	send := func(path string, form url.Values) *httptest.ResponseRecorder {
 		form.Set("client_id", "tv")
-		r := httptest.NewRequest("POST", path, strings.NewReader(form.Encode()))
+		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(form.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		w := httptest.NewRecorder()
 		if path == "/oauth/token" {
