@@ -130,6 +130,22 @@ func TestTokenIsTheServersOwn(t *testing.T) {
 	assert.Equal(t, 401, status, "expired")
 }
 
+// TestEverythingOn makes a token where all that can be turned on is.
+func TestEverythingOn(t *testing.T) {
+	t.Parallel()
+	r, oauth := newApp(t, func(c *engine.Config) {
+		c.Keys = [][]byte{make([]byte, 32)}
+		c.RefreshTokenGrace, c.ConsentLifetime = -1, -1
+		c.Registration = &engine.RegistrationPolicy{AllowOpen: true, Scope: "read"}
+		c.CheckPassword = func(context.Context, *model.Client, string, string) (*model.User, error) { return nil, model.ErrNoUser }
+		c.TokenAttributes = func(context.Context, *model.Token) (map[string]any, error) { return map[string]any{"tenant": 1}, nil }
+	})
+	for range 2 {
+		status, body := get(t, r, "/user", ginoauthtest.Token(t, oauth, "alice", "read"))
+		assert.Equal(t, 200, status, body)
+	}
+}
+
 // plainStore is the least that a store is: the further interfaces are hidden.
 type plainStore struct{ model.Model }
 
