@@ -2,8 +2,10 @@ package main
 
 import (
 	"crypto/rand"
+	"crypto/x509"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/gin-contrib/sessions/cookie"
 	"github.com/gin-gonic/gin"
@@ -25,7 +27,9 @@ type app struct {
 	oauth   *ginoauth.Server
 }
 
-func newApp(issuer string, log *slog.Logger) (*app, error) {
+// newApp makes the application. roots vouch for the hosts of client ID metadata
+// documents; nil: those of the system.
+func newApp(issuer string, roots *x509.CertPool, log *slog.Logger) (*app, error) {
 	store := memstore.New()
 	// A client that is known from the start, for a program on the user's machine.
 	// All others make themselves known.
@@ -50,8 +54,13 @@ func newApp(issuer string, log *slog.Logger) (*app, error) {
 		// token has to be for, and takes no token that is for something else.
 		Resource:     issuer + "/mcp",
 		ResourceName: "Notes",
-		// MCP clients are many, and nobody knows them in advance: they register
-		// themselves.
+		// MCP clients are many, and nobody knows them in advance: either their
+		// client_id is a URL where they describe themselves, or they register.
+		ClientIDDocuments: &engine.ClientIDDocumentPolicy{
+			Scope:         scopeNotes,
+			AllowLoopback: strings.HasPrefix(issuer, "http:"), // which a server on the internet is not
+			RootCAs:       roots,
+		},
 		Registration: &engine.RegistrationPolicy{AllowOpen: true, Scope: scopeNotes},
 		Logger:       log,
 	}, ginoauth.Options{AuthenticateHandler: sessions.User, LoginURL: "/login"})

@@ -26,7 +26,7 @@ func start(t *testing.T) (*app, string) {
 	var handler http.Handler
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	t.Cleanup(srv.Close)
-	a, err := newApp(srv.URL, slog.New(slog.DiscardHandler))
+	a, err := newApp(srv.URL, nil, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	handler = a.handler
 	return a, srv.URL

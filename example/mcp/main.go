@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
@@ -27,6 +28,7 @@ import (
 func main() {
 	addr := flag.String("addr", "localhost:8080", "`address` to listen on")
 	issuer := flag.String("issuer", "", "public `URL` of this server (default: http:// and the address)")
+	rootCAs := flag.String("root-cas", "", "PEM `file` of the authorities that vouch for client ID metadata documents (default: those of the system)")
 	flag.Parse()
 	if *issuer == "" {
 		*issuer = "http://" + *addr
@@ -35,15 +37,19 @@ func main() {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	if err := run(ctx, *addr, *issuer, log); err != nil {
+	if err := run(ctx, *addr, *issuer, *rootCAs, log); err != nil {
 		log.Error("mcp", "err", err)
 		os.Exit(1)
 	}
 }
 
 // run serves until ctx is done and running requests are finished.
-func run(ctx context.Context, addr, issuer string, log *slog.Logger) error {
-	a, err := newApp(issuer, log)
+func run(ctx context.Context, addr, issuer, rootCAs string, log *slog.Logger) error {
+	roots, err := readRoots(rootCAs)
+	if err != nil {
+		return err
+	}
+	a, err := newApp(issuer, roots, log)
 	if err != nil {
 		return err
 	}
@@ -69,4 +75,21 @@ func run(ctx context.Context, addr, issuer string, log *slog.Logger) error {
 		return errors.Join(errors.New("some requests did not end in time"), err)
 	}
 	return nil
+}
+
+// readRoots reads certificates. Without a file they are nil, which means those of
+// the system.
+func readRoots(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(file) //nolint:gosec // from the command line
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s has no certificate", file)
+	}
+	return roots, nil
 }

@@ -5,8 +5,14 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,6 +60,31 @@ func TestDynamicRegistration(t *testing.T) {
 	got := use(t, server, host{Issuer: server.URL, RedirectURI: callback})
 	assert.Equal(t, 1, got.Registrations)
 	assert.NotContains(t, []string{"", "cli"}, got.ClientID)
+}
+
+// TestClientIDMetadataDocument is a host whose client_id is a URL where it describes itself.
+func TestClientIDMetadataDocument(t *testing.T) {
+	t.Parallel()
+	var fetched atomic.Int32
+	site := httptest.NewUnstartedServer(nil)
+	site.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fetched.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		assert.NoError(t, json.NewEncoder(w).Encode(map[string]any{
+			"client_id": site.URL + r.URL.Path, "client_name": "Test Host", "redirect_uris": []string{callback},
+			"grant_types": []string{"authorization_code", "refresh_token"}, "token_endpoint_auth_method": "none",
+		}))
+	})
+	site.StartTLS()
+	t.Cleanup(site.Close)
+	roots := filepath.Join(t.TempDir(), "roots.pem")
+	require.NoError(t, os.WriteFile(roots, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: site.Certificate().Raw}), 0o600))
+
+	server := demo.Run(t, "-root-cas", roots)
+	document := site.URL + "/client.json"
+	got := use(t, server, host{Issuer: server.URL, RedirectURI: callback, MetadataURL: document})
+	assert.Equal(t, document, got.ClientID)
+	assert.EqualValues(t, 1, fetched.Load(), "the document is kept")
 }
 
 // use runs client.mjs and is its user.
