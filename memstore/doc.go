@@ -24,5 +24,9 @@
 // a few records from a clock that ran ahead remove nothing that must be kept.
 // Space once needed is used again and not given back to the system.
 //
+// Consents, the list of grants, changes of clients, device codes and limits are
+// stored too. There is no index of a user's grants: [Store.ListGrants] says what
+// looking for them costs.
+//
 // Nothing is started by [New], and nothing has to be closed.
 package memstore
