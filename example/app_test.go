@@ -265,6 +265,20 @@ func TestLogin(t *testing.T) {
 	b.sees(b.get("/logout"), http.StatusOK, "You are signed out")
 }
 
+func TestLoginIsSlowed(t *testing.T) {
+	t.Parallel()
+	b := startDemo(t)
+	r := b.signIn("alice", "wrong")
+	for range 100 { // 20 would do if no time passed
+		if r.StatusCode != http.StatusForbidden {
+			break
+		}
+		r = b.signIn("alice", "wrong")
+	}
+	b.sees(r, http.StatusTooManyRequests, "Too many wrong passwords")
+	assert.NotEmpty(t, r.Header.Get("Retry-After"))
+}
+
 func TestLoginGoesNowhereElse(t *testing.T) {
 	t.Parallel()
 	b := startDemo(t)
