@@ -26,6 +26,7 @@ func (c *Config) checkLoosened(f *findings) {
 		{c.AllowInsecureIssuer, "insecure-issuer", "AllowInsecureIssuer", "lets codes and tokens travel in clear", "use https; for development a loopback host needs no leave", "RFC 9700, section 2.6"},
 		{c.AllowErrorDetails, "error-details", "AllowErrorDetails", "shows visitors the registered redirect URIs of a client", "leave it to development", ""},
 		{c.Registration != nil && c.Registration.AllowOpen, "registration-open", "Registration.AllowOpen", "lets everybody register clients", "keep their scopes narrow, and see what Policy lets through", "RFC 7591, section 5"},
+		{c.ClientIDDocuments != nil && c.ClientIDDocuments.AllowLoopback, "document-loopback", "ClientIDDocuments.AllowLoopback", "fetches documents from the server's own machine", "leave it to development", "draft-ietf-oauth-client-id-metadata-document, section 6"},
 		{c.ValidateRedirectURI != nil, "redirect-uri-policy", "ValidateRedirectURI", "takes the place of the exact comparison of redirect URIs", "see that it takes no pattern that an attacker could fit", "RFC 9700, section 4.1.3"},
 		{c.RefreshTokenGrace < 0, "grace-off", "RefreshTokenGrace", "is off, so a client whose answer got lost is signed out", "leave it zero for 30 seconds", ""},
 		{c.GenerateToken != nil, "custom-tokens", "GenerateToken", "makes tokens whose refresh cannot be repeated when the answer gets lost", "leave it out unless the form of tokens matters", ""},

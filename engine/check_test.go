@@ -35,6 +35,9 @@ func TestCheckWarns(t *testing.T) {
 		{"insecure-issuer", "AllowInsecureIssuer", func(c *engine.Config) { c.AllowInsecureIssuer = true }},
 		{"error-details", "AllowErrorDetails", func(c *engine.Config) { c.AllowErrorDetails = true }},
 		{"registration-open", "Registration.AllowOpen", withRegistration()},
+		{"document-loopback", "ClientIDDocuments.AllowLoopback", func(c *engine.Config) {
+			c.ClientIDDocuments = &engine.ClientIDDocumentPolicy{Scope: "read", AllowLoopback: true}
+		}},
 		{"redirect-uri-policy", "ValidateRedirectURI", func(c *engine.Config) {
 			c.ValidateRedirectURI = func(context.Context, *model.Client, string) (bool, error) { return true, nil }
 		}},

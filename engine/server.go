@@ -109,9 +109,6 @@ func (s *Server) logStart(findings []Finding) {
 	}
 	if p := s.cfg.ClientIDDocuments; p != nil {
 		s.cfg.Logger.Info("oauth: client ID metadata documents are on (Config.ClientIDDocuments)", "scope", string(p.Scope), "any_host", p.AllowHost == nil)
-		if p.AllowLoopback {
-			s.cfg.Logger.Warn("oauth: ClientIDDocuments.AllowLoopback is for development: documents are fetched from this machine too.")
-		}
 	}
 	s.logStorage()
 }

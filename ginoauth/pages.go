@@ -37,6 +37,13 @@ type ConsentPage struct {
 	Remembers bool
 	// RedirectHost is where the answer goes: a host, or the scheme of an app.
 	RedirectHost string
+	// RedirectsToDevice tells that the answer goes to a program on the user's
+	// device: a loopback host, or a scheme that any app can claim.
+	RedirectsToDevice bool
+	// ClientHost is the host that describes the client, whose client_id is a URL
+	// there; empty for other clients. Client.SelfRegistered tells of both kinds of
+	// client that nobody verified.
+	ClientHost string
 	// Lifetime is how long access can go on without asking again.
 	Lifetime time.Duration
 
@@ -147,6 +154,10 @@ func (s *Server) askConsent(c *gin.Context, req *engine.AuthorizeRequest, user *
 		} else {
 			page.New = append(page.New, info)
 		}
+	}
+	page.RedirectsToDevice = !strings.HasPrefix(req.RedirectURI, "https://")
+	if strings.HasPrefix(req.Client.ID, "https://") {
+		page.ClientHost = redirectHost(req.Client.ID)
 	}
 	page.Remembers = s.engine.CanRemember(req)
 	s.pages.headers(c.Writer.Header(), "same-origin")
