@@ -18,6 +18,7 @@ func (s *Store) AddClient(c model.Client) error {
 		return err
 	}
 	s.clients.Store(c.ID, c.Clone())
+	s.willExpire(&c)
 	return nil
 }
 
@@ -50,6 +51,7 @@ func (s *Store) CreateClient(ctx context.Context, client *model.Client) error {
 	if _, there := s.clients.LoadOrStore(client.ID, client.Clone()); there {
 		return model.ErrExists
 	}
+	s.willExpire(client)
 	return nil
 }
 
@@ -77,6 +79,9 @@ func (s *Store) UpdateClient(ctx context.Context, clientID string, change func(*
 		}
 		// A copy, because change may have kept what it was given.
 		if s.clients.CompareAndSwap(clientID, old, next.Clone()) {
+			if !next.ExpiresAt.Equal(old.(*model.Client).ExpiresAt) {
+				s.willExpire(next)
+			}
 			return nil
 		}
 	}

@@ -39,11 +39,12 @@ const (
 // concurrent use. A method whose context is already done returns its error
 // and does nothing; none waits for anything but a lock.
 type Store struct {
-	clients sync.Map // client id → *model.Client, never changed in place
-	shards  [shardCount]shard
-	devices devices
-	sweeper sweepState
-	limits  *gcra.Limiter
+	clients  sync.Map // client id → *model.Client, never changed in place
+	shards   [shardCount]shard
+	devices  devices
+	sweeper  sweepState
+	expiring clientExpiry
+	limits   *gcra.Limiter
 
 	// beforeWrite, if set, is called by every writing verb between deciding and
 	// writing. Tests stop a verb there.

@@ -106,6 +106,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limit int) (removed in
 	at.Lock()
 	defer at.Unlock()
 	removed = s.devices.sweep(now, limit)
+	removed += s.sweepClients(now, limit-removed)
 	// Once round, and the shard it began in twice: from the slot where the last
 	// one stopped to the end, and at last from its first slot.
 	for range shardCount + 1 {
