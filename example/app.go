@@ -114,6 +114,7 @@ func (s *site) engineConfig(store model.Model) engine.Config {
 			DeviceAuthorization: s.origin + "/oauth/device_authorization",
 			Device:              s.origin + "/device",
 			Applications:        s.origin + applicationsPath,
+			Registration:        s.origin + "/oauth/register",
 		},
 		Scopes:               scopeInfos(),
 		CodeLifetime:         s.cfg.codeLifetime,
@@ -133,7 +134,20 @@ func (s *site) engineConfig(store model.Model) engine.Config {
 			return s.users.check(ctx, username, password)
 		}
 	}
+	if s.cfg.registration {
+		cfg.Registration = registrationPolicy()
+	}
 	return cfg
+}
+
+// registrationPolicy takes everybody's client, which may only read, and only for
+// a user who allows it on the page. One that is not used goes within the hour.
+func registrationPolicy() *engine.RegistrationPolicy {
+	return &engine.RegistrationPolicy{
+		AllowOpen:      true,
+		Scope:          model.NewScope(scopeProfile, scopeRead),
+		UnusedLifetime: time.Hour,
+	}
 }
 
 // loadUser gives a session's user a name. No session is ended before its time.

@@ -22,13 +22,13 @@ func TestParseFlags(t *testing.T) {
 	cfg, err = parseFlags([]string{
 		"-addr", ":9000", "-issuer", "https://auth.test/tenant", "-seed", "seed.json", "-code-lifetime", "2s",
 		"-access-token-lifetime", "1h30m", "-refresh-token-lifetime=24h", "-refresh-token-grace", "0",
-		"--allow-password-grant", "-error-details", "-log-level", "debug",
+		"--allow-password-grant", "-error-details", "-registration", "-log-level", "debug",
 	}, nil)
 	require.NoError(t, err)
 	assert.Equal(t, &config{
 		addr: ":9000", issuer: "https://auth.test/tenant", seed: "seed.json", codeLifetime: 2 * time.Second,
 		accessTokenLifetime: 90 * time.Minute, refreshTokenLifetime: 24 * time.Hour,
-		allowPasswordGrant: true, errorDetails: true, logLevel: slog.LevelDebug,
+		allowPasswordGrant: true, errorDetails: true, registration: true, logLevel: slog.LevelDebug,
 	}, cfg)
 }
 
@@ -72,7 +72,7 @@ func TestParseFlagsHelp(t *testing.T) {
 	var out bytes.Buffer
 	_, err := parseFlags([]string{"-h"}, &out)
 	require.ErrorIs(t, err, errHelp)
-	for _, name := range []string{"-addr", "-issuer", "-seed", "-code-lifetime", "-access-token-lifetime", "-refresh-token-lifetime", "-refresh-token-grace", "-allow-password-grant", "-error-details", "-log-level"} {
+	for _, name := range []string{"-addr", "-issuer", "-seed", "-code-lifetime", "-access-token-lifetime", "-refresh-token-lifetime", "-refresh-token-grace", "-allow-password-grant", "-error-details", "-registration", "-log-level"} {
 		assert.Contains(t, out.String(), name)
 	}
 }
