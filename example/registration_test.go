@@ -40,5 +40,5 @@ func TestRegistrationOfTheDemo(t *testing.T) {
 
 	b.signIn("alice", "wonderland")
 	b.sees(b.get("/oauth/authorize?response_type=code&client_id="+client.ID+"&scope=read&code_challenge="+strings.Repeat("A", 43)+"&code_challenge_method=S256"),
-		http.StatusOK, "Host", "Not verified.", "a program on this device")
+		http.StatusOK, "Host", "Not verified.", "A program on a device gets the access")
 }
