@@ -108,7 +108,7 @@ func (s *Server) logStart(findings []Finding) {
 		s.cfg.Logger.Warn("oauth: "+f.String(), slog.String("id", f.ID))
 	}
 	if p := s.cfg.ClientIDDocuments; p != nil {
-		s.cfg.Logger.Info("oauth: client ID metadata documents are on (Config.ClientIDDocuments)", "scope", string(p.Scope), "any_host", p.AllowHost == nil)
+		s.cfg.Logger.Info("oauth: client ID metadata documents are on (Config.ClientIDDocuments)", slog.String("scope", string(p.Scope)), slog.Bool("any_host", p.AllowHost == nil))
 	}
 	s.logStorage()
 }
