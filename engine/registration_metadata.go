@@ -159,7 +159,7 @@ func (m *clientMetadata) readRest() *Error {
 	size := 0
 	for name, raw := range m.members {
 		base, _, translated := strings.Cut(name, "#")
-		keep := true
+		var keep bool
 		switch base {
 		case "client_name":
 			text, e := m.text(name)

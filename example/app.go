@@ -116,6 +116,8 @@ func (s *site) engineConfig(store model.Model) engine.Config {
 			Applications:        s.origin + applicationsPath,
 			Registration:        s.origin + "/oauth/register",
 		},
+		Resource:             s.origin + "/api",
+		ResourceName:         "Notes",
 		Scopes:               scopeInfos(),
 		CodeLifetime:         s.cfg.codeLifetime,
 		AccessTokenLifetime:  s.cfg.accessTokenLifetime,
@@ -136,6 +138,7 @@ func (s *site) engineConfig(store model.Model) engine.Config {
 	}
 	if s.cfg.registration {
 		cfg.Registration = registrationPolicy()
+		cfg.ClientIDDocuments = &engine.ClientIDDocumentPolicy{Scope: cfg.Registration.Scope}
 	}
 	return cfg
 }

@@ -53,7 +53,7 @@ func parseFlags(args []string, out io.Writer) (*config, error) {
 	fs.Func("refresh-token-grace", "how `long` a refresh can be repeated when its answer got lost, at most 10m; 0 turns it off (default 30s)", lifetime(&cfg.refreshTokenGrace, 0, 10*time.Minute))
 	fs.BoolVar(&cfg.allowPasswordGrant, "allow-password-grant", false, "take passwords at the token endpoint too, which RFC 9700 says must not be done")
 	fs.BoolVar(&cfg.errorDetails, "error-details", false, "explain on the error page what is wrong with a request, for who develops a client")
-	fs.BoolVar(&cfg.registration, "registration", false, "let clients register themselves (RFC 7591), as MCP hosts do; each is limited to reading and the user is told that nobody verified it")
+	fs.BoolVar(&cfg.registration, "registration", true, "let clients register themselves (RFC 7591) or be described by a document at their client_id, as MCP hosts do; each is limited to reading and the user is told that nobody verified it")
 	fs.Func("log-level", "debug, info, warn or error: the least `level` to log (default info)", cfg.setLogLevel)
 
 	if err := fs.Parse(args); err != nil {

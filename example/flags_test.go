@@ -16,19 +16,19 @@ func TestParseFlags(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, &config{
 		addr: "localhost:8080", codeLifetime: time.Minute, accessTokenLifetime: time.Hour,
-		refreshTokenLifetime: 14 * 24 * time.Hour, refreshTokenGrace: 30 * time.Second, logLevel: slog.LevelInfo,
+		refreshTokenLifetime: 14 * 24 * time.Hour, refreshTokenGrace: 30 * time.Second, registration: true, logLevel: slog.LevelInfo,
 	}, cfg)
 
 	cfg, err = parseFlags([]string{
 		"-addr", ":9000", "-issuer", "https://auth.test/tenant", "-seed", "seed.json", "-code-lifetime", "2s",
 		"-access-token-lifetime", "1h30m", "-refresh-token-lifetime=24h", "-refresh-token-grace", "0",
-		"--allow-password-grant", "-error-details", "-registration", "-log-level", "debug",
+		"--allow-password-grant", "-error-details", "-registration=false", "-log-level", "debug",
 	}, nil)
 	require.NoError(t, err)
 	assert.Equal(t, &config{
 		addr: ":9000", issuer: "https://auth.test/tenant", seed: "seed.json", codeLifetime: 2 * time.Second,
 		accessTokenLifetime: 90 * time.Minute, refreshTokenLifetime: 24 * time.Hour,
-		allowPasswordGrant: true, errorDetails: true, registration: true, logLevel: slog.LevelDebug,
+		allowPasswordGrant: true, errorDetails: true, logLevel: slog.LevelDebug,
 	}, cfg)
 }
 

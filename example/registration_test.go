@@ -13,11 +13,14 @@ import (
 func TestRegistrationOfTheDemo(t *testing.T) {
 	t.Parallel()
 	const metadata = "/.well-known/oauth-authorization-server"
-	off := startDemo(t)
+	off := startDemo(t, func(c *config) { c.registration = false })
 	assert.NotContains(t, off.get(metadata).body, "registration_endpoint")
+	assert.NotContains(t, off.get(metadata).body, "client_id_metadata_document_supported")
 	assert.Equal(t, http.StatusNotFound, off.do("POST", "/oauth/register", nil).StatusCode)
 
-	b := startDemo(t, func(c *config) { c.registration = true })
+	b := startDemo(t)
+	assert.Contains(t, b.get(metadata).body, `"client_id_metadata_document_supported":true`)
+	assert.Contains(t, b.get("/.well-known/oauth-protected-resource/api").body, `"resource_name":"Notes"`)
 	var server struct {
 		Registration string `json:"registration_endpoint"`
 	}

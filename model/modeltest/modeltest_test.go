@@ -192,6 +192,10 @@ func TestBrokenStoresAreFound(t *testing.T) {
 				skip = ""
 			}
 			failed := failing(t, storeOf(tt.way, tt.pausable), skip)
+			// A race that nothing forces happens when it likes, on a busy machine less often.
+			for tries := 1; len(failed) == 0 && strings.HasPrefix(tt.rule, "Race") && tries < 50; tries++ {
+				failed = failing(t, storeOf(tt.way, tt.pausable), skip)
+			}
 			if first := firstOf(failed); first != tt.rule {
 				t.Errorf("the first rule to find it is %q, want %q: %s", first, tt.rule, failed[first])
 			}
