@@ -19,7 +19,7 @@ func withRegistration(c *engine.Config, _ *ginoauth.Options) {
 }
 
 // sendJSON sends a request of the registration endpoints.
-func (a *app) sendJSON(method, target, token, body string) (*http.Response, map[string]any) {
+func (a *app) sendJSON(method, target, token, body string) (int, map[string]any) {
 	a.t.Helper()
 	req, err := http.NewRequestWithContext(a.t.Context(), method, target, strings.NewReader(body))
 	require.NoError(a.t, err)
@@ -36,7 +36,7 @@ func (a *app) sendJSON(method, target, token, body string) (*http.Response, map[
 	if len(b) > 0 {
 		require.NoError(a.t, json.Unmarshal(b, &m), "%s", b)
 	}
-	return res, m
+	return res.StatusCode, m
 }
 
 func TestRegistration(t *testing.T) {
@@ -46,21 +46,20 @@ func TestRegistration(t *testing.T) {
 	register := a.server.URL + "/oauth/register"
 
 	t.Run("7591-3.2.1+7592-2 registered, read, changed and ended over HTTP", func(t *testing.T) {
-		res, m := a.sendJSON("POST", register, "", `{"redirect_uris":["https://new.test/cb"]}`)
-		require.Equal(t, http.StatusCreated, res.StatusCode, m)
-		assert.Equal(t, "*", res.Header.Get("Access-Control-Allow-Origin"))
+		status, m := a.sendJSON("POST", register, "", `{"redirect_uris":["https://new.test/cb"]}`)
+		require.Equal(t, http.StatusCreated, status, m)
 		at, token := m["registration_client_uri"].(string), m["registration_access_token"].(string)
 		require.Equal(t, register+"/"+m["client_id"].(string), at)
 
-		res, _ = a.sendJSON("GET", at, token, "")
-		assert.Equal(t, http.StatusOK, res.StatusCode)
-		res, changed := a.sendJSON("PUT", at, token, `{"client_id":"`+m["client_id"].(string)+`","client_name":"Next","redirect_uris":["https://new.test/cb"]}`)
-		assert.Equal(t, http.StatusOK, res.StatusCode)
+		status, _ = a.sendJSON("GET", at, token, "")
+		assert.Equal(t, http.StatusOK, status)
+		status, changed := a.sendJSON("PUT", at, token, `{"client_id":"`+m["client_id"].(string)+`","client_name":"Next","redirect_uris":["https://new.test/cb"]}`)
+		assert.Equal(t, http.StatusOK, status)
 		assert.Equal(t, "Next", changed["client_name"])
-		res, _ = a.sendJSON("DELETE", at, token, "")
-		assert.Equal(t, http.StatusNoContent, res.StatusCode)
-		res, _ = a.sendJSON("GET", at, token, "")
-		assert.Equal(t, http.StatusUnauthorized, res.StatusCode)
+		status, _ = a.sendJSON("DELETE", at, token, "")
+		assert.Equal(t, http.StatusNoContent, status)
+		status, _ = a.sendJSON("GET", at, token, "")
+		assert.Equal(t, http.StatusUnauthorized, status)
 	})
 
 	t.Run("7591-3 browser clients may call it", func(t *testing.T) {
