@@ -70,9 +70,6 @@ func (s *Server) describe(t *model.Token, kind TokenKind) *Introspection {
 	if kind == AccessToken {
 		in.TokenType = "Bearer"
 	}
-	if len(in.Audience) == 0 && s.cfg.Resource != "" {
-		in.Audience = []string{s.cfg.Resource}
-	}
 	return in
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -211,7 +212,15 @@ func TestBrokenPartsAreFound(t *testing.T) {
 		{"revokes access tokens only", "RaceRevokeGrants"},
 	} {
 		named[tt.rule] = true
-		if _, failed := failingParts(t, tt.way)[tt.rule]; !failed {
+		if tt.way == "update in place" && raceEnabled {
+			continue // it shares memory with its caller: the race detector says so, and ends the test
+		}
+		failed := false
+		// A race that nothing forces happens when it likes, on a busy machine less often.
+		for tries := 0; !failed && tries < 50 && (tries == 0 || strings.HasPrefix(tt.rule, "Race")); tries++ {
+			failed = failingParts(t, tt.way)[tt.rule]
+		}
+		if !failed {
 			t.Errorf("%s: %s does not find it", tt.way, tt.rule)
 		}
 	}
