@@ -182,6 +182,10 @@ func (p *ClientIDDocumentPolicy) readDocument(id string, body []byte) (*model.Cl
 	if len(name) > maxClientName {
 		return nil, badDocument("client_name is longer than %d bytes", maxClientName)
 	}
+	// The name stands on the consent page, before people who know nothing else.
+	if e := checkName("client_name", name); e != nil {
+		return nil, badDocument("client_name has control characters, or others that cannot be seen")
+	}
 	if len(redirects) > maxRedirects {
 		return nil, badDocument("it has more than %d redirect_uris", maxRedirects)
 	}

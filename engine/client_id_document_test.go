@@ -355,6 +355,8 @@ func TestClientIDDocumentContent(t *testing.T) {
 		{"scope is a list", map[string]any{"scope": []string{"read"}}, "wrong type"},
 		{"malformed scope", map[string]any{"scope": `re"ad`}, "scope"},
 		{"control character in the name", map[string]any{"client_name": "a\nb"}, "control characters"},
+		{"letters in the name that run backwards", map[string]any{"client_name": "a\u202eknab"}, "cannot be seen"},
+		{"invisible character in the name", map[string]any{"client_name": "My\u200bBank"}, "cannot be seen"},
 		{"long name", map[string]any{"client_name": strings.Repeat("a", 101)}, "client_name is longer"},
 		{"more than is known", map[string]any{"logo_uri": "http://169.254.169.254/", "jwks_uri": "http://127.0.0.1/"}, ""},
 	} {
