@@ -61,6 +61,9 @@ func (s *Server) manageClient(r *http.Request, ev *Event) (*ClientResponse, *Err
 	case http.MethodPut:
 		return s.replaceClient(r, client.ID, token, ev)
 	case http.MethodDelete:
+		if !client.SelfRegistered {
+			return nil, clientAdopted()
+		}
 		return nil, s.deleteClient(ctx, client.ID, ev)
 	}
 	return s.clientResponse(client, token), nil
@@ -75,6 +78,15 @@ func isRegistrationToken(c *model.Client, token string) bool {
 // is not there (RFC 7592, section 2.1).
 func (s *Server) registrationTokenRefused() *Error {
 	return s.bearerChallenge(refuse(CodeInvalidToken, "registration_token", "The registration access token is not valid."))
+}
+
+// clientAdopted is the answer to a client that an administrator vouched for
+// (RFC 7592, sections 2.2 and 2.3).
+func clientAdopted() *Error {
+	return &Error{
+		Code: CodeAccessDenied, Status: http.StatusForbidden, Reason: "client_adopted",
+		Description: "An administrator looks after this client: it cannot change or end itself any more.",
+	}
 }
 
 // replaceClient replaces everything that a client registered (RFC 7592, section
@@ -108,7 +120,7 @@ func (s *Server) replaceClient(r *http.Request, id, token string, ev *Event) (*C
 		case !isRegistrationToken(c, token):
 			return s.registrationTokenRefused()
 		case !c.SelfRegistered:
-			return &Error{Code: CodeAccessDenied, Status: http.StatusForbidden, Reason: "client_adopted", Description: "An administrator looks after this client: it cannot change itself any more."}
+			return clientAdopted()
 		case sentSecret != "" && !c.MatchesSecret(sentSecret, s.now()):
 			return refuse(CodeInvalidRequest, "client_secret", "The member client_secret is not the client's: the server chooses it.")
 		}
@@ -126,7 +138,11 @@ func (s *Server) replaceClient(r *http.Request, id, token string, ev *Event) (*C
 		return nil, asError(err, "update_client")
 	}
 	ev.Type, ev.Scope = EventClientChanged, saved.Scope
-	if err := s.forget(ctx, model.GrantFilter{ClientID: id}, *ev); err != nil {
+	// Not with the caller's context: a client that hangs up now must not keep what
+	// users allowed to what it was before.
+	own, cancel := ownContext(ctx)
+	defer cancel()
+	if err := s.forget(own, model.GrantFilter{ClientID: id}, *ev); err != nil {
 		return nil, busy(asError(err, "delete_consents"))
 	}
 	res := s.clientResponse(saved, token)

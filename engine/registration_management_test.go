@@ -124,6 +124,24 @@ func TestReplaceClient(t *testing.T) {
 		assert.Empty(t, consents)
 	})
 
+	t.Run("7592-2 the user is asked again, also if the client hangs up", func(t *testing.T) {
+		t.Parallel()
+		var hangUp context.CancelFunc
+		f := newFixture(t, withRegistration(), func(c *engine.Config) {
+			c.Clients = hangingUp{c.Model.(model.ClientModel), func() { hangUp() }}
+		})
+		c, _ := f.registerOK(t, newClient)
+		hangUp = func() {}
+		f.tokensOf(t, c)
+		ctx, cancel := context.WithCancel(t.Context())
+		hangUp = cancel
+		f.do(registration("PUT", c.path, c.token, put(c, uris)).WithContext(ctx))
+		require.Error(t, ctx.Err())
+		consents, err := f.store.ListConsents(t.Context(), "alice", c.id)
+		require.NoError(t, err)
+		assert.Empty(t, consents)
+	})
+
 	f := newFixture(t, withRegistration())
 	c, before := f.registerOK(t, newClient)
 	adopted, _ := f.registerOK(t, newClient)
@@ -177,6 +195,17 @@ func TestDeleteClient(t *testing.T) {
 		assert.Empty(t, grants)
 	})
 
+	t.Run("7592-2 a client that an administrator vouches for stays", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t, withRegistration())
+		c, _ := f.registerOK(t, newClient)
+		access, _ := f.tokensOf(t, c)
+		require.NoError(t, f.store.UpdateClient(t.Context(), c.id, func(c *model.Client) error { c.SelfRegistered = false; return nil }))
+		f.manage("DELETE", c, "").assertError(t, 403, "access_denied")
+		assert.True(t, f.works(access))
+		assert.Equal(t, http.StatusOK, f.manage("GET", c, "").Code)
+	})
+
 	t.Run("attack-K08 a store that fails is never a success", func(t *testing.T) {
 		t.Parallel()
 		for _, broken := range []func(*engine.Config){
@@ -202,3 +231,15 @@ func (failingGrants) RevokeGrants(context.Context, model.GrantFilter) (int, erro
 type failingClients struct{ model.ClientModel }
 
 func (failingClients) DeleteClient(context.Context, string) error { return errors.New("db down") }
+
+// hangingUp is a client that closes the connection once its change is stored.
+type hangingUp struct {
+	model.ClientModel
+	hangUp func()
+}
+
+func (h hangingUp) UpdateClient(ctx context.Context, id string, change func(*model.Client) error) error {
+	err := h.ClientModel.UpdateClient(ctx, id, change)
+	h.hangUp()
+	return err
+}
