@@ -83,5 +83,9 @@ func (s *Server) issueFor(ctx context.Context, i Issue) (*TokenResponse, *Error)
 	setDefault(&lifetime, s.cfg.AccessTokenLifetime)
 	t.AccessExpiresAt = later(t.IssuedAt, lifetime)
 	t.GrantExpiresAt = t.AccessExpiresAt
-	return s.openGrant(ctx, t)
+	res, e := s.openGrant(ctx, t)
+	if e == nil {
+		s.used(ctx, c) // a token is a token: its client must not expire as unused
+	}
+	return res, e
 }

@@ -181,4 +181,14 @@ func TestRegisterUnused(t *testing.T) {
 		f.clock.Advance(2 * time.Hour)
 		f.token(c.id, c.secret, "refresh_token", "refresh_token="+refresh).tokens(t)
 	})
+
+	t.Run("7591-5 a token that the application issued counts too", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t, lifetime)
+		c, _ := f.registerOK(t, newClient)
+		_, err := f.srv.Issue(t.Context(), engine.Issue{ClientID: c.id, UserID: "alice", Scope: "read"})
+		require.NoError(t, err)
+		f.clock.Advance(2 * time.Hour)
+		assert.Equal(t, http.StatusOK, f.manage("GET", c, "").Code)
+	})
 }
