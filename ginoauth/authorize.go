@@ -187,8 +187,7 @@ func (s *Server) notSignedIn(c *gin.Context, retry string) {
 		Code: engine.CodeAccessDenied, Status: http.StatusForbidden, Reason: "not_signed_in",
 		Description: "The login page sent the browser back, but nobody is signed in.",
 	}
-	s.engine.Refuse(c.Request.Context(), nil, e)
-	s.fail(c, e, &ErrorPage{
+	s.fail(c, s.engine.Refuse(c.Request.Context(), nil, e), &ErrorPage{
 		Hint:  "For the developer: the authenticate handler found no user. Does it read the session and the key that the login writes? Did the browser keep the session cookie (a Secure cookie needs https or localhost; a SameSite=Strict cookie is not sent here)?",
 		Retry: retry, RetryLabel: "Sign in again",
 	})

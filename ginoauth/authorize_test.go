@@ -339,6 +339,7 @@ func TestAuthorizeWithoutUser(t *testing.T) {
 		assert.Equal(t, http.StatusForbidden, res.StatusCode)
 		assert.Empty(t, res.Header.Get("Location"))
 		assert.Contains(t, res.body, "nobody is signed in")
+		assert.Regexp(t, `reference <code>[A-Z2-7]{8}<`, res.body, "the reference under which the log has it")
 		assert.Contains(t, res.body, "SameSite=Strict")
 		assert.Contains(t, res.body, "Sign in again")
 		// Signing in after all leads on.
