@@ -22,10 +22,13 @@ func (s *Server) ListGrants(ctx context.Context, filter model.GrantFilter, limit
 
 // RevokeGrant ends one grant: its code, its access and its refresh tokens. For
 // a grant that is not known it does nothing. What the user allowed stays
-// remembered. The error is an *Error.
-func (s *Server) RevokeGrant(ctx context.Context, id model.GrantID) error {
+// remembered. The end of ctx does not stop it. The error is an *Error.
+func (s *Server) RevokeGrant(ctx context.Context, id model.GrantID) (err error) {
+	defer s.caught(ctx, atManage, &err)
 	ev := Event{Endpoint: atManage, GrantID: id, Reason: byAdministrator}
-	if err := s.cfg.Model.RevokeGrant(ctx, id); err != nil {
+	own, cancel := ownContext(ctx)
+	defer cancel()
+	if err := s.cfg.Model.RevokeGrant(own, id); err != nil {
 		return s.refused(ctx, ev, fault(err, "revoke_grant"))
 	}
 	ev.Type = EventRevoked
@@ -35,21 +38,26 @@ func (s *Server) RevokeGrant(ctx context.Context, id model.GrantID) error {
 
 // RevokeUser ends everything that was granted for a user, codes, access and
 // refresh tokens alike, and forgets what the user allowed: after a change of the
-// password, or when an account is closed. It returns how many grants it revoked.
+// password, or when an account is closed. The end of ctx does not stop it: whoever
+// closes the page meant it all the same. It returns how many grants it revoked.
 // The error is an *Error; call it again then.
 func (s *Server) RevokeUser(ctx context.Context, userID string) (revoked int, err error) {
+	defer s.caught(ctx, atManage, &err)
 	ev := Event{Endpoint: atManage, UserID: userID, Reason: byAdministrator}
 	if userID == "" {
 		return 0, s.refused(ctx, ev, fault(errors.New("engine: RevokeUser needs a user"), "revoke_grants"))
 	}
-	return s.revokeAll(ctx, ev)
+	own, cancel := ownContext(ctx)
+	defer cancel()
+	return s.revokeAll(own, ev)
 }
 
 // RevokeClient ends everything that a client was granted, for every user and for
 // itself, and forgets all consents to it. It returns how many grants it revoked.
-// The client can get new ones unless it is disabled first. The error is an
-// *Error; call it again then.
+// The client can get new ones unless it is disabled first. That may take a while,
+// so the end of ctx stops it. The error is an *Error; call it again then.
 func (s *Server) RevokeClient(ctx context.Context, clientID string) (revoked int, err error) {
+	defer s.caught(ctx, atManage, &err)
 	ev := Event{Endpoint: atManage, ClientID: clientID, Reason: byAdministrator}
 	if clientID == "" {
 		return 0, s.refused(ctx, ev, fault(errors.New("engine: RevokeClient needs a client"), "revoke_grants"))

@@ -46,6 +46,28 @@ func TestListGrants(t *testing.T) {
 	assert.Empty(t, grants)
 }
 
+// What must end ends, whoever does not wait for the answer.
+func TestRevokeUserOfACallerWhoHangsUp(t *testing.T) {
+	t.Parallel()
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, revoke := range map[string]func(*fixture, model.GrantID) error{
+		"9700-4.14.2 RevokeGrant": func(f *fixture, id model.GrantID) error { return f.srv.RevokeGrant(gone, id) },
+		"9700-4.14.2 RevokeUser": func(f *fixture, _ model.GrantID) error {
+			n, err := f.srv.RevokeUser(gone, "alice")
+			assert.Equal(t, 1, n)
+			return err
+		},
+	} {
+		f := newFixture(t)
+		access, refresh := f.tokens(t)
+		grants, err := f.srv.ListGrants(t.Context(), model.GrantFilter{UserID: "alice"}, 0)
+		require.NoError(t, err)
+		require.NoError(t, revoke(f, grants[0].ID), name)
+		f.assertDead(t, access, refresh)
+	}
+}
+
 func TestRotateSecret(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

@@ -43,10 +43,13 @@ func (s *Server) revoke(r *http.Request, ev *Event) (*model.Token, *Error) {
 	case t.ClientID != client.ID:
 		return nil, refuse(CodeInvalidGrant, "token_foreign", "The token was not issued to this client.").because(fmt.Errorf("the token was issued to client %q", t.ClientID))
 	}
+	// A client that is being closed does not wait for the answer, and means it.
+	own, cancel := ownContext(ctx)
+	defer cancel()
 	if kind == RefreshToken {
-		err = s.cfg.Model.RevokeGrant(ctx, t.GrantID)
+		err = s.cfg.Model.RevokeGrant(own, t.GrantID)
 	} else {
-		err = s.cfg.Model.RevokeAccessToken(ctx, t.AccessKey())
+		err = s.cfg.Model.RevokeAccessToken(own, t.AccessKey())
 	}
 	if err != nil {
 		return nil, busy(asError(err, "revoke"))

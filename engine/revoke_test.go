@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -171,4 +172,25 @@ func TestRevokeFault(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A client that is being closed sends its token and does not wait.
+func TestRevokeOfAClientThatHangsUp(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	access, refresh := f.tokens(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	f.store.setHook(func(_ context.Context, verb string, do func() error) error {
+		err := do()
+		if verb == "GetRefreshToken" {
+			cancel()
+		}
+		return err
+	})
+	r := post("/oauth/revoke", url.Values{"token": {refresh}, "token_type_hint": {"refresh_token"}})
+	r.SetBasicAuth("conf", "s3cret")
+	f.do(r.WithContext(ctx))
+	f.store.setHook(nil)
+	require.Error(t, ctx.Err())
+	f.assertDead(t, access, refresh)
 }
