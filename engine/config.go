@@ -151,9 +151,10 @@ type Config struct {
 	// Client.Secrets, say for secrets under a slow hash. It is called with a nil
 	// client for an unknown one and must then take as long and return false.
 	VerifySecret func(ctx context.Context, c *model.Client, secret string) (bool, error)
-	// CheckUser is asked at approval, at the exchange of a code or device code and
-	// at refresh, before anything is spent. model.ErrNoUser refuses: deleted and
-	// disabled users get nothing more. Any other error is a fault.
+	// CheckUser is asked at approval and before any token is issued for a user: at
+	// the exchange of a code or device code, at refresh, in Server.Issue, before
+	// anything is spent. model.ErrNoUser refuses: deleted and disabled users get
+	// nothing more. Any other error is a fault.
 	CheckUser func(ctx context.Context, userID string) error
 	// CheckPassword turns the password grant on, which RFC 9700, section 2.4,
 	// says must not be used. It returns the user, or model.ErrNoUser.
