@@ -50,6 +50,7 @@ func TestCheckWarns(t *testing.T) {
 		{"limit-off", "RateLimits.Client", func(c *engine.Config) { c.RateLimits.Client = off }},
 		{"limit-off", "RateLimits.Failures", func(c *engine.Config) { c.RateLimits.Failures = off }},
 		{"limit-off", "RateLimits.Registrations", func(c *engine.Config) { c.RateLimits.Registrations = off }},
+		{"limit-off", "RateLimits.DeviceCodes", func(c *engine.Config) { c.RateLimits.DeviceCodes = off }},
 		{"code-lifetime-generous", "CodeLifetime", func(c *engine.Config) { c.CodeLifetime = 5 * time.Minute }},
 		{"access-token-lifetime-long", "AccessTokenLifetime", func(c *engine.Config) { c.AccessTokenLifetime = 48 * time.Hour }},
 		{"grant-lifetime-long", "GrantLifetime", func(c *engine.Config) { c.GrantLifetime = 10 * 365 * 24 * time.Hour }},

@@ -79,6 +79,9 @@ func (s *Server) deviceAuthorization(r *http.Request, ev *Event) (*DeviceRespons
 	if e != nil {
 		return nil, e
 	}
+	if e := s.limitDeviceCodes(r, client); e != nil {
+		return nil, e
+	}
 	return s.newDeviceCode(r.Context(), client, scope, resources)
 }
 

@@ -38,6 +38,10 @@ type RateLimits struct {
 	// (RegistrationPolicy.AllowOpen), for each of them is stored. Defaults to 10 a
 	// minute, and 100 at once.
 	Registrations model.Rate
+	// DeviceCodes is for the device codes that one address gets with clients that do
+	// not prove who they are, for each of them is stored.
+	// Defaults to 2 a second, and 1000 at once.
+	DeviceCodes model.Rate
 }
 
 func (l *RateLimits) setDefaults() {
@@ -46,6 +50,7 @@ func (l *RateLimits) setDefaults() {
 	setDefault(&l.Client, often)
 	setDefault(&l.Failures, model.Rate{Interval: 6 * time.Second, Burst: 20})
 	setDefault(&l.Registrations, model.Rate{Interval: 6 * time.Second, Burst: 100})
+	setDefault(&l.DeviceCodes, model.Rate{Interval: 500 * time.Millisecond, Burst: 1000})
 }
 
 // maxLimitWindow bounds how long a full burst takes to come back.
@@ -59,7 +64,7 @@ func (l *RateLimits) list() []struct {
 	return []struct {
 		name string
 		rate model.Rate
-	}{{"Address", l.Address}, {"Client", l.Client}, {"Failures", l.Failures}, {"Registrations", l.Registrations}}
+	}{{"Address", l.Address}, {"Client", l.Client}, {"Failures", l.Failures}, {"Registrations", l.Registrations}, {"DeviceCodes", l.DeviceCodes}}
 }
 
 // isOff reports whether a limit is turned off.
@@ -101,6 +106,17 @@ func (s *Server) limitRegistration(r *http.Request) *Error {
 	}
 	wait := s.take(r.Context(), atRegister, "registration "+s.address(r), 1, rate)
 	return tooMany(wait, "limit_registrations", "Too many clients were registered from this address.")
+}
+
+// limitDeviceCodes is asked before a device code is stored that nobody vouched
+// for: whoever knows the name of a public client can ask for one.
+func (s *Server) limitDeviceCodes(r *http.Request, c *model.Client) *Error {
+	rate := s.cfg.RateLimits.DeviceCodes
+	if isOff(rate) || !c.Public {
+		return nil
+	}
+	wait := s.take(r.Context(), atDeviceCode, "device_codes "+s.address(r), 1, rate)
+	return tooMany(wait, "limit_device_codes", "Too many devices were started from this address.")
 }
 
 // guesses counts failed attempts to know a secret. The zero value counts nothing.

@@ -211,6 +211,21 @@ func TestLimitRegistrations(t *testing.T) {
 	})
 }
 
+func TestLimitDeviceCodes(t *testing.T) {
+	t.Parallel()
+	f := deviceFixture(t, func(c *engine.Config) { c.RateLimits.DeviceCodes = model.Rate{Interval: time.Minute, Burst: 2} })
+	f.device("tv", "", "scope=nonsense").assertError(t, http.StatusBadRequest, engine.CodeInvalidScope)
+	f.codes(t)
+	assert.Equal(t, http.StatusOK, f.device("tv2", "", "scope=read").Code)
+	f.device("tv", "", "scope=read").assertWait(t, "60") // whichever the client
+	assert.Equal(t, "limit_device_codes", f.lastEvent(t).Reason)
+	for range 3 {
+		assert.Equal(t, http.StatusOK, f.device("box", "b0x", "scope=read").Code, "a client that proves who it is answers for itself")
+	}
+	f.clock.Advance(time.Minute)
+	f.codes(t)
+}
+
 // unreadable is a body that must not be read.
 type unreadable struct{ t *testing.T }
 
