@@ -82,6 +82,11 @@ func (s *Server) approve(ctx context.Context, req *AuthorizeRequest, user *model
 	case err != nil:
 		return nil, req.redirect(asError(err, "save_authorization_code"))
 	}
+	if req.remembered {
+		if e := s.takenBack(ctx, req, user.ID); e != nil {
+			return nil, e
+		}
+	}
 	s.remember(ctx, client, req, user.ID, approved)
 	location := s.answerURL(req.RedirectURI, "code="+credential.text, req.State, req.HasState)
 	return &AuthorizeResponse{Location: location, Code: code}, nil

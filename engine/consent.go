@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -22,18 +23,47 @@ func (s *Server) Remembered(ctx context.Context, req *AuthorizeRequest, user *mo
 	if user == nil || user.ID == "" || req.Client == nil || !s.remembers(req.Client, req.RedirectURI) {
 		return false, ""
 	}
-	consents, err := s.cfg.Consents.ListConsents(ctx, user.ID, req.ClientID)
+	before, err := s.allowedBefore(ctx, req, user.ID)
 	if err != nil {
 		ev := Event{Endpoint: atAuthorize, ClientID: req.ClientID, UserID: user.ID}
 		_ = s.refused(ctx, ev, fault(err, "list_consents")) // the page is shown
 		return false, ""
 	}
+	req.remembered = before == req.Scope && !req.ForceConsent
+	return req.remembered, before
+}
+
+// allowedBefore returns the part of the requested scope that the user allowed
+// for all resources of the request.
+func (s *Server) allowedBefore(ctx context.Context, req *AuthorizeRequest, userID string) (model.Scope, error) {
+	consents, err := s.cfg.Consents.ListConsents(ctx, userID, req.ClientID)
+	if err != nil {
+		return "", err
+	}
 	before, now := req.Scope, s.now()
 	for _, resource := range resourceNames(req.Resources) {
 		before = before.Intersect(allowedFor(consents, resource, now))
 	}
-	req.remembered = before == req.Scope && !req.ForceConsent
-	return req.remembered, before
+	return before, nil
+}
+
+// takenBack looks, once the code of a request that was not asked about is saved,
+// whether the consent that spared the page is still there. Who takes access back
+// ends consents first and grants then: either finds the other.
+func (s *Server) takenBack(ctx context.Context, req *AuthorizeRequest, userID string) *Error {
+	before, err := s.allowedBefore(ctx, req, userID)
+	if err == nil && before == req.Scope {
+		return nil
+	}
+	own, cancel := ownContext(ctx)
+	defer cancel()
+	if revoke := s.cfg.Model.RevokeGrant(own, req.GrantID); revoke != nil {
+		return fault(revoke, "revoke_grant")
+	}
+	if err != nil {
+		return fault(err, "list_consents")
+	}
+	return stalePage(errors.New("the consent was taken back meanwhile"))
 }
 
 // CanRemember reports whether an approval of this request will be remembered.

@@ -196,3 +196,21 @@ func TestConsentEvents(t *testing.T) {
 	assert.Equal(t, "consent_remembered", ev.Reason, "nobody was asked, and the log says why")
 	assert.Equal(t, 1, f.countEvents(engine.EventConsentRemembered), "a remembered consent is not renewed by being used")
 }
+
+// Access that is taken back while a request passes by without a page stays so.
+func TestConsentTakenBackMeanwhile(t *testing.T) {
+	t.Parallel()
+	f := consentFixture(t)
+	f.authorize()
+	req, err := f.srv.AuthorizeRequest(get(az()))
+	require.NoError(t, err)
+	all, _ := f.srv.Remembered(t.Context(), req, alice())
+	require.True(t, all)
+	_, err = f.srv.RevokeApplications(t.Context(), "alice")
+	require.NoError(t, err)
+	_, err = f.srv.Approve(t.Context(), req, alice(), req.Scope)
+	require.Equal(t, engine.ReasonStalePage, engine.AsError(err).Reason)
+	grants, err := f.srv.ListGrants(t.Context(), model.GrantFilter{UserID: "alice"}, 0)
+	require.NoError(t, err)
+	assert.Empty(t, grants)
+}
