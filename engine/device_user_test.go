@@ -59,6 +59,7 @@ func TestUserCode(t *testing.T) {
 // Whatever is typed, it is a code with the same letters or none.
 func FuzzUserCode(f *testing.F) {
 	fx := quietConfig()
+	fx.RateLimits = noLimits()
 	store := fx.Model.(model.DeviceModel)
 	srv, err := engine.New(fx)
 	if err != nil {

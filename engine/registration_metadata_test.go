@@ -236,7 +236,7 @@ func FuzzRegister(f *testing.F) {
 	f.Add(`{"redirect_uris":null,"grant_types":[],"response_types":["code"],"scope":" ","contacts":[null]}`)
 	cfg := quietConfig()
 	withRegistration()(&cfg)
-	cfg.RateLimits.Address = model.Rate{Interval: -1}
+	cfg.RateLimits = noLimits()
 	srv, err := engine.New(cfg)
 	if err != nil {
 		f.Fatal(err)
