@@ -125,7 +125,21 @@ func checkName(member, name string) *Error {
 	}) {
 		return badMetadata("client_name", "The member %s must have at most %d characters, and none that cannot be seen.", sanitize(member), maxRegisteredName)
 	}
+	if name != "" && !strings.ContainsFunc(name, isSeen) {
+		return badMetadata("client_name", "The member %s has nothing that can be seen.", sanitize(member))
+	}
 	return nil
+}
+
+// isSeen reports whether a character leaves a mark of its own. The fillers of
+// Hangul and the empty Braille pattern are letters and symbols to Unicode, and
+// blank to people.
+func isSeen(r rune) bool {
+	switch r {
+	case '\u115f', '\u1160', '\u3164', '\uffa0', '\u2800':
+		return false
+	}
+	return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.IsMark(r)
 }
 
 // checkKeys refuses keys that can only be a mistake. Keys are not kept: no
