@@ -142,7 +142,11 @@ func FuzzBasic(f *testing.F) {
 		}
 		r := &http.Request{Header: http.Header{}}
 		r.SetBasicAuth(url.QueryEscape(c.id), url.QueryEscape(c.secret))
-		again, err := readBasic(r.Header.Get("Authorization"))
+		written := r.Header.Get("Authorization")
+		if len(written) > len("Basic ")+maxCredential {
+			return // escaped, what was near the limit is beyond it
+		}
+		again, err := readBasic(written)
 		if err != nil || again != c {
 			t.Fatalf("%q: read %+v, and of that again %+v, %v", header, c, again, err)
 		}
