@@ -58,18 +58,14 @@ func TestUserCode(t *testing.T) {
 
 // Whatever is typed, it is a code with the same letters or none.
 func FuzzUserCode(f *testing.F) {
-	fx := quietConfig()
-	fx.RateLimits = noLimits()
+	fx := fuzzConfig()
 	store := fx.Model.(model.DeviceModel)
-	srv, err := engine.New(fx)
-	if err != nil {
-		f.Fatal(err)
-	}
+	srv := startFuzz(f, fx)
 	if err := fx.Model.(interface{ AddClient(model.Client) error }).AddClient(model.Client{ID: "tv", Public: true, Grants: []string{model.GrantDeviceCode}, Scope: "read"}); err != nil {
 		f.Fatal(err)
 	}
 	const code = "WDJBMJHT"
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	now := fixtureStart
 	if err := store.SaveDeviceCode(f.Context(), &model.DeviceCode{
 		Key: model.Key{Grant: model.GrantID{1}, Digest: model.Digest{1}}, UserCode: model.DigestOf(code), ClientID: "tv", Scope: "read",
 		IssuedAt: now, ExpiresAt: now.Add(time.Hour), RetainUntil: now.Add(time.Hour),

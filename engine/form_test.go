@@ -99,6 +99,9 @@ func FuzzFormScan(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		var got form
 		err := got.scan(text)
+		if strings.Count(text, "&") >= 1000 {
+			return // url.ParseQuery has a limit of its own, which counts empty pairs
+		}
 		want, wantErr := url.ParseQuery(text)
 		if errors.Is(err, errManyParams) {
 			if strings.Count(text, "&") < maxParams {

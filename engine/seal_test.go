@@ -158,12 +158,9 @@ func TestSealIsOpaque(t *testing.T) {
 // FuzzOpen feeds text, and forms with one byte changed, to Open: nothing but the
 // form itself opens.
 func FuzzOpen(f *testing.F) {
-	cfg := quietConfig()
+	cfg := fuzzConfig()
 	cfg.Keys = nil // a key of this process: no form of another one opens
-	srv, err := engine.New(cfg)
-	if err != nil {
-		f.Fatal(err)
-	}
+	srv := startFuzz(f, cfg)
 	req, err := srv.AuthorizeRequest(get(az()))
 	if err != nil {
 		f.Fatal(err)

@@ -61,6 +61,9 @@ func FuzzParseScope(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
+		if len(in) > 64<<10 {
+			return // no request is longer, and the checks below compare each token with each
+		}
 		s, err := model.ParseScope(in)
 		if err != nil {
 			if s != "" {
