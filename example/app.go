@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -11,19 +12,18 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gin-contrib/sessions/cookie"
 	"github.com/gin-gonic/gin"
 
 	"github.com/gin-oauth/gin-oauth-server/engine"
 	"github.com/gin-oauth/gin-oauth-server/ginoauth"
-	"github.com/gin-oauth/gin-oauth-server/memstore"
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
 
 // app is the whole application behind one handler.
 type app struct {
 	handler http.Handler
-	store   *memstore.Store
+	storage *storage
+	log     *slog.Logger
 	// findings are what engine.Check says about the configuration.
 	findings []engine.Finding
 }
@@ -34,40 +34,60 @@ type site struct {
 	origin   string
 	seed     *seed
 	users    *users
+	storage  *storage
 	sessions *ginoauth.Sessions
 	oauth    *ginoauth.Server
 	pages    *pages
 	log      *slog.Logger
 }
 
-func newApp(cfg *config, sd *seed, log *slog.Logger) (*app, error) {
-	return newAppHashing(cfg, sd, log, hashIterations)
+// newApp opens the storage and builds the application on it. Whoever called it
+// closes the storage.
+func newApp(ctx context.Context, cfg *config, sd *seed, log *slog.Logger) (*app, error) {
+	return newAppHashing(ctx, cfg, sd, log, hashIterations)
 }
 
 // newAppHashing is newApp with passwords hashed as many times: tests have no use
 // for slow ones.
-func newAppHashing(cfg *config, sd *seed, log *slog.Logger, iterations int) (*app, error) {
-	s := &site{cfg: cfg, origin: originOf(cfg.issuer), seed: sd, log: log}
-	demoSecret := rand.Text()
-	store, err := newStore(sd, demoClient(demoSecret, s.origin+callbackPath))
+func newAppHashing(ctx context.Context, cfg *config, sd *seed, log *slog.Logger, iterations int) (*app, error) {
+	key := cfg.key
+	if key == nil {
+		key = randomKey(keySize) // sessions and consent pages end with the program
+	}
+	k, err := deriveKeys(key)
 	if err != nil {
 		return nil, err
 	}
+	st, err := openStorage(cfg.store, k)
+	if err != nil {
+		return nil, err
+	}
+	a, err := buildApp(ctx, cfg, sd, st, k, log, iterations)
+	if err != nil {
+		return nil, errors.Join(err, st.close())
+	}
+	return a, nil
+}
+
+func buildApp(ctx context.Context, cfg *config, sd *seed, st *storage, k keys, log *slog.Logger, iterations int) (*app, error) {
+	s := &site{cfg: cfg, origin: originOf(cfg.issuer), seed: sd, storage: st, log: log}
+	if err := s.putSeed(ctx, k); err != nil {
+		return nil, err
+	}
+	var err error
 	if s.users, err = newUsers(sd.Users, iterations); err != nil {
 		return nil, err
 	}
 	if s.pages, err = newPages(); err != nil {
 		return nil, err
 	}
-	// The keys are random: sessions and consent pages end with the program. An
-	// application takes them from its configuration.
-	s.sessions, err = ginoauth.NewSessions(cookie.NewStore(randomKey(64), randomKey(32)), ginoauth.SessionOptions{
+	s.sessions, err = ginoauth.NewSessions(st.sessions, ginoauth.SessionOptions{
 		Issuer: cfg.issuer, Name: "demo_session", LoadUser: s.loadUser,
 	})
 	if err != nil {
 		return nil, err
 	}
-	engineConfig := s.engineConfig(store)
+	engineConfig := s.engineConfig(k)
 	s.oauth, err = ginoauth.New(engineConfig, ginoauth.Options{
 		AuthenticateHandler: s.sessions.User,
 		LoginURL:            "/login",
@@ -77,33 +97,35 @@ func newAppHashing(cfg *config, sd *seed, log *slog.Logger, iterations int) (*ap
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.routes(demoSecret)
+	r, err := s.routes(k.demoSecret)
 	if err != nil {
 		return nil, err
 	}
-	return &app{handler: r, store: store, findings: engine.Check(engineConfig)}, nil
+	return &app{handler: r, storage: st, log: log, findings: engine.Check(engineConfig)}, nil
 }
 
-func newStore(sd *seed, demo model.Client) (*memstore.Store, error) {
-	store := memstore.New()
-	for _, c := range append([]model.Client{demo}, sd.Clients...) {
-		if err := store.AddClient(c); err != nil {
-			return nil, err
-		}
+// putSeed puts the clients of the seed, and the demo's own, in the store.
+func (s *site) putSeed(ctx context.Context, k keys) error {
+	clients := append([]model.Client{demoClient(k.demoSecret, s.origin+callbackPath)}, s.seed.Clients...)
+	if err := putClients(ctx, s.storage.model, clients); err != nil {
+		return fmt.Errorf("putting the clients in the store: %w", err)
 	}
-	return store, nil
+	if err := removeBuiltIn(ctx, s.storage.model, s.seed); err != nil {
+		return fmt.Errorf("removing the built-in clients from the store: %w", err)
+	}
+	return nil
 }
 
 // applicationsPath is where users see and end what applications may do.
 const applicationsPath = "/oauth/applications"
 
-func (s *site) engineConfig(store model.Model) engine.Config {
+func (s *site) engineConfig(k keys) engine.Config {
 	grace := s.cfg.refreshTokenGrace
 	if grace == 0 {
 		grace = -1 // the flag's "off"; zero is the engine's "default"
 	}
 	cfg := engine.Config{
-		Model:  store,
+		Model:  s.storage.model,
 		Issuer: s.cfg.issuer,
 		// The routes stay where they are, whatever the issuer's path.
 		Endpoints: engine.Endpoints{
@@ -123,7 +145,7 @@ func (s *site) engineConfig(store model.Model) engine.Config {
 		AccessTokenLifetime:  s.cfg.accessTokenLifetime,
 		RefreshTokenLifetime: s.cfg.refreshTokenLifetime,
 		RefreshTokenGrace:    grace,
-		Keys:                 [][]byte{randomKey(32)},
+		Keys:                 [][]byte{k.pages},
 		CheckUser: func(_ context.Context, userID string) error {
 			_, err := s.users.get(userID)
 			return err
@@ -166,16 +188,18 @@ func (s *site) loadUser(_ context.Context, u *model.User) (time.Time, error) {
 func (s *site) routes(demoSecret string) (*gin.Engine, error) {
 	r := gin.New()
 	r.HandleMethodNotAllowed = true
-	// Nobody stands in front of the demo whose X-Forwarded-For could be believed.
-	if err := r.SetTrustedProxies(nil); err != nil {
+	// With nil, nobody's X-Forwarded-For is believed. X-Real-IP is not looked at:
+	// what a proxy does not set, clients can.
+	r.RemoteIPHeaders = []string{"X-Forwarded-For"}
+	if err := r.SetTrustedProxies(s.cfg.trustedProxies); err != nil {
 		return nil, err
 	}
-	r.Use(logRequests(s.log), recoverPanics(s.log), s.sessions.Middleware())
+	r.Use(logRequests(s.log), recoverPanics(s.log), fromClient, limitTime(requestTimeout), s.sessions.Middleware())
 	r.NoRoute(s.notFound)
 
 	get := func(path string, h gin.HandlerFunc) { r.Match([]string{http.MethodGet, http.MethodHead}, path, h) }
 	get("/icon.svg", s.pages.icon)
-	get("/healthz", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
+	get("/healthz", s.health)
 
 	// The authorization server, with its metadata where RFC 8414 wants them: for an
 	// issuer with a path that is not the plain place, where people look first.
@@ -207,6 +231,18 @@ func (s *site) routes(demoSecret string) (*gin.Engine, error) {
 	post.POST("/replay", w.replay)
 	post.POST("/sign-out", w.signOut)
 	return r, nil
+}
+
+// health tells a proxy whether to send requests here.
+func (s *site) health(c *gin.Context) {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), pingTimeout)
+	defer cancel()
+	if err := s.storage.ping(ctx); err != nil {
+		s.log.Warn("health: the store does not answer", "err", err)
+		c.String(http.StatusServiceUnavailable, "the store does not answer\n")
+		return
+	}
+	c.String(http.StatusOK, "ok\n")
 }
 
 // sameOrigin refuses forms that another site sent.

@@ -35,7 +35,14 @@ type browser struct {
 // configuration.
 func startDemo(t *testing.T, change ...func(*config)) *browser {
 	t.Helper()
-	cfg, err := parseFlags(nil, io.Discard)
+	b, _ := startApp(t, change...)
+	return b
+}
+
+// startApp is startDemo for a test that looks inside.
+func startApp(t *testing.T, change ...func(*config)) (*browser, *app) {
+	t.Helper()
+	cfg, err := parseFlags(nil, noEnv, io.Discard)
 	require.NoError(t, err)
 	var h http.Handler
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(w, r) }))
@@ -44,10 +51,14 @@ func startDemo(t *testing.T, change ...func(*config)) *browser {
 	for _, f := range change {
 		f(cfg)
 	}
-	a, err := newAppHashing(cfg, builtInSeed(), slog.New(slog.DiscardHandler), 1)
+	a, err := newAppHashing(t.Context(), cfg, builtInSeed(), slog.New(slog.DiscardHandler), 1)
 	require.NoError(t, err)
+	t.Cleanup(func() {
+		srv.Close()
+		assert.NoError(t, a.storage.close())
+	})
 	h = a.handler
-	return newBrowser(t, srv.URL)
+	return newBrowser(t, srv.URL), a
 }
 
 func newBrowser(t *testing.T, base string) *browser {
@@ -308,7 +319,7 @@ func TestPasswordGrant(t *testing.T) {
 			"users": [{"username": "alice", "password": "wonderland"}]}`), on)
 		require.NoError(t, err)
 		cfg := &config{issuer: "http://localhost", allowPasswordGrant: on}
-		a, err := newAppHashing(cfg, sd, slog.New(slog.DiscardHandler), 1)
+		a, err := newAppHashing(t.Context(), cfg, sd, slog.New(slog.DiscardHandler), 1)
 		require.NoError(t, err)
 		for password, want := range map[string]string{"wonderland": "access_token", "wrong": "invalid_grant"} {
 			if !on {
@@ -326,6 +337,6 @@ func TestPasswordGrant(t *testing.T) {
 
 func TestAppRefusesBadConfiguration(t *testing.T) {
 	t.Parallel()
-	_, err := newAppHashing(&config{issuer: "http://auth.test", codeLifetime: time.Minute}, builtInSeed(), slog.New(slog.DiscardHandler), 1)
+	_, err := newAppHashing(t.Context(), &config{issuer: "http://auth.test", codeLifetime: time.Minute}, builtInSeed(), slog.New(slog.DiscardHandler), 1)
 	require.ErrorContains(t, err, "http")
 }

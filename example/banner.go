@@ -13,7 +13,7 @@ import (
 func printBanner(w io.Writer, cfg *config, sd *seed) {
 	origin := originOf(cfg.issuer)
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n  gin-oauth-server demo\n\n  Open        %s/\n  Sign in as  %s\n", origin, whoCanSignIn(cfg, sd))
+	fmt.Fprintf(&b, "\n  gin-oauth-server demo\n\n  Open        %s/\n  Sign in as  %s\n  Kept in     %s\n", origin, whoCanSignIn(cfg, sd), whereKept(cfg))
 	if line := curlLine(origin, sd); line != "" {
 		fmt.Fprintf(&b, "\n  Or call the API from a terminal, as a machine:\n\n    %s\n", strings.ReplaceAll(line, "\n", "\n    "))
 	}
@@ -47,6 +47,14 @@ func whoCanSignIn(cfg *config, sd *seed) string {
 		text += " (from " + cfg.seed + ")"
 	}
 	return text
+}
+
+// whereKept says where things are, and what becomes of them at the end.
+func whereKept(cfg *config) string {
+	if cfg.store.shared() {
+		return cfg.store.String()
+	}
+	return "memory, until this program ends (-h shows -store)"
 }
 
 // curlLine gets a token with client_credentials and calls the API with it. The

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -18,6 +20,11 @@ type config struct {
 	addr   string
 	issuer string // empty: from the address that is listened on
 	seed   string
+	store  storeURL
+	key    []byte // nil: a random one, for this process
+	// trustedProxies are addresses and networks of proxies whose X-Forwarded-For is
+	// believed.
+	trustedProxies []string
 
 	codeLifetime         time.Duration
 	accessTokenLifetime  time.Duration
@@ -33,8 +40,12 @@ type config struct {
 // errHelp means that help was asked for and printed.
 var errHelp = errors.New("help")
 
-// parseFlags reads the command line. Help goes to out; the error says what to do.
-func parseFlags(args []string, out io.Writer) (*config, error) {
+// storeVariable is the environment variable for -store.
+const storeVariable = "OAUTH_STORE"
+
+// parseFlags reads the command line, and from the environment what should not
+// stand there. Help goes to out; the error says what to do.
+func parseFlags(args []string, getenv func(string) string, out io.Writer) (*config, error) {
 	cfg := &config{
 		addr:                 "localhost:8080",
 		codeLifetime:         time.Minute,
@@ -42,11 +53,17 @@ func parseFlags(args []string, out io.Writer) (*config, error) {
 		refreshTokenLifetime: 14 * 24 * time.Hour,
 		refreshTokenGrace:    30 * time.Second,
 	}
+	// These two hold secrets. So they are read below: package flag repeats in its
+	// error what it cannot read.
+	var store, key string
 	fs := flag.NewFlagSet("example", flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // errors are printed once, by the caller
 	fs.Func("addr", "listen on this `host:port` (default localhost:8080)", cfg.setAddr)
 	fs.Func("issuer", "public `URL` of this server, as clients see it (default http://<addr>)", cfg.setIssuer)
 	fs.StringVar(&cfg.seed, "seed", "", "take users and clients from this JSON `FILE` in place of the built-in ones")
+	fs.StringVar(&store, "store", "", "keep everything here, so that it outlives this program and several can work on it: `URL` is "+storeForms+"; if there is a password in it, rather set the environment variable "+storeVariable+", which no list of processes shows (default memory)")
+	fs.StringVar(&key, "key", "", "`SECRET` that seals pages and sessions, the same in all programs on one store: 64 hexadecimal digits or base64url of 32 bytes; rather set the environment variable "+keyVariable+", which no list of processes shows (default random, with -store none)")
+	fs.Func("trusted-proxy", "believe the X-Forwarded-For of this address or `CIDR`, for rate limits and log; may be repeated (default nobody's)", cfg.addTrustedProxy)
 	fs.Func("code-lifetime", "how long an authorization `code` may wait for its exchange, at most 10m (default 1m)", lifetime(&cfg.codeLifetime, time.Second, 10*time.Minute))
 	fs.Func("access-token-lifetime", "how `long` an access token lives (default 1h)", lifetime(&cfg.accessTokenLifetime, time.Second, 0))
 	fs.Func("refresh-token-lifetime", "how `long` a refresh token may stay unused (default 336h)", lifetime(&cfg.refreshTokenLifetime, time.Second, 0))
@@ -66,7 +83,37 @@ func parseFlags(args []string, out io.Writer) (*config, error) {
 	if fs.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q: there are only flags, and they begin with a dash\nRun with -h to see every flag", fs.Arg(0))
 	}
+	if err := cfg.setStore(cmp.Or(store, getenv(storeVariable)), cmp.Or(key, getenv(keyVariable))); err != nil {
+		return nil, fmt.Errorf("%w\nRun with -h to see every flag", err)
+	}
 	return cfg, nil
+}
+
+// setStore takes the store and the key that all programs on it share. A file is
+// used by one program, but outlives it: with another key every user would be
+// signed out at a restart and the demo client have another secret.
+func (c *config) setStore(store, key string) (err error) {
+	if c.store, err = parseStoreURL(store); err != nil {
+		return err
+	}
+	if key != "" {
+		c.key, err = parseKey(key)
+		return err
+	}
+	if c.store.shared() {
+		return errors.New("-store needs a key that is the same in all programs on it and at every start: set the environment variable " + keyVariable + ", first by export " + keyVariable + "=$(" + makeKey + "), and keep it")
+	}
+	return nil
+}
+
+func (c *config) addTrustedProxy(s string) error {
+	if _, err := netip.ParseAddr(s); err != nil {
+		if _, err := netip.ParsePrefix(s); err != nil {
+			return errors.New("give an address or a network, such as 127.0.0.1 or 10.0.0.0/8")
+		}
+	}
+	c.trustedProxies = append(c.trustedProxies, s)
+	return nil
 }
 
 func printUsage(fs *flag.FlagSet, out io.Writer) {

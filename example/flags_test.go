@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 
 func TestParseFlags(t *testing.T) {
 	t.Parallel()
-	cfg, err := parseFlags(nil, nil)
+	cfg, err := parseFlags(nil, noEnv, nil)
 	require.NoError(t, err)
 	assert.Equal(t, &config{
 		addr: "localhost:8080", codeLifetime: time.Minute, accessTokenLifetime: time.Hour,
@@ -23,13 +24,32 @@ func TestParseFlags(t *testing.T) {
 		"-addr", ":9000", "-issuer", "https://auth.test/tenant", "-seed", "seed.json", "-code-lifetime", "2s",
 		"-access-token-lifetime", "1h30m", "-refresh-token-lifetime=24h", "-refresh-token-grace", "0",
 		"--allow-password-grant", "-error-details", "-registration=false", "-log-level", "debug",
-	}, nil)
+	}, noEnv, nil)
 	require.NoError(t, err)
 	assert.Equal(t, &config{
 		addr: ":9000", issuer: "https://auth.test/tenant", seed: "seed.json", codeLifetime: 2 * time.Second,
 		accessTokenLifetime: 90 * time.Minute, refreshTokenLifetime: 24 * time.Hour,
 		allowPasswordGrant: true, errorDetails: true, logLevel: slog.LevelDebug,
 	}, cfg)
+}
+
+// noEnv is an empty environment.
+func noEnv(string) string { return "" }
+
+func TestParseFlagsOfStore(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{storeVariable: "sqlite:env.db", keyVariable: testKey.hex}
+	cfg, err := parseFlags([]string{"-trusted-proxy", "10.0.0.0/8", "-trusted-proxy", "::1"}, func(name string) string { return env[name] }, nil)
+	require.NoError(t, err)
+	assert.Equal(t, storeURL{kind: sqliteFile, file: "env.db"}, cfg.store)
+	assert.Equal(t, testKey.bytes, cfg.key)
+	assert.Equal(t, []string{"10.0.0.0/8", "::1"}, cfg.trustedProxies)
+
+	other := strings.Repeat("01", 32)
+	cfg, err = parseFlags([]string{"-store", "sqlite:flag.db", "-key", other}, func(name string) string { return env[name] }, nil)
+	require.NoError(t, err)
+	assert.Equal(t, "flag.db", cfg.store.file, "a flag goes before its variable")
+	assert.Equal(t, bytes.Repeat([]byte{1}, 32), cfg.key)
 }
 
 func TestParseFlagsRefuses(t *testing.T) {
@@ -53,12 +73,16 @@ func TestParseFlagsRefuses(t *testing.T) {
 		{"long code", []string{"-code-lifetime", "11m"}, "at most 10m"},
 		{"negative grace", []string{"-refresh-token-grace", "-1s"}, "0 turns it off"},
 		{"long grace", []string{"-refresh-token-grace", "1h"}, "at most 10m"},
+		{"store without scheme", []string{"-store", "localhost"}, storeForms},
+		{"store without key", []string{"-store", "sqlite:demo.db"}, "export OAUTH_KEY=$(openssl rand -hex 32)"},
+		{"key", []string{"-key", "secret"}, "openssl rand -hex 32"},
+		{"proxy by name", []string{"-trusted-proxy", "proxy.test"}, "127.0.0.1 or 10.0.0.0/8"},
 		{"level", []string{"-log-level", "loud"}, "debug, info, warn or error"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			cfg, err := parseFlags(tc.args, &out)
+			cfg, err := parseFlags(tc.args, noEnv, &out)
 			require.ErrorContains(t, err, tc.want)
 			assert.ErrorContains(t, err, "-h")
 			assert.Nil(t, cfg)
@@ -70,9 +94,9 @@ func TestParseFlagsRefuses(t *testing.T) {
 func TestParseFlagsHelp(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	_, err := parseFlags([]string{"-h"}, &out)
+	_, err := parseFlags([]string{"-h"}, noEnv, &out)
 	require.ErrorIs(t, err, errHelp)
-	for _, name := range []string{"-addr", "-issuer", "-seed", "-code-lifetime", "-access-token-lifetime", "-refresh-token-lifetime", "-refresh-token-grace", "-allow-password-grant", "-error-details", "-registration", "-log-level"} {
+	for _, name := range []string{"-addr", "-issuer", "-seed", "-store", "-key", "-trusted-proxy", "-code-lifetime", "-access-token-lifetime", "-refresh-token-lifetime", "-refresh-token-grace", "-allow-password-grant", "-error-details", "-registration", "-log-level"} {
 		assert.Contains(t, out.String(), name)
 	}
 }

@@ -4,7 +4,8 @@
 //
 //	go run ./example
 //
-// Everything is kept in memory. Run it with -h to see the flags.
+// Everything is kept in memory, unless -store says otherwise. Run it with -h to
+// see the flags.
 package main
 
 import (
@@ -17,6 +18,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -43,12 +45,12 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	// A second signal ends the program at once.
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 }
 
 // run is the program: it serves until ctx is done and returns the exit status.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	cfg, err := parseFlags(args, stdout)
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	cfg, err := parseFlags(args, getenv, stdout)
 	if errors.Is(err, errHelp) {
 		return exitOK
 	}
@@ -87,17 +89,38 @@ func serve(ctx context.Context, cfg *config, stdout, stderr io.Writer) error {
 	if cfg.issuer == "" {
 		cfg.issuer = issuerFor(listenName(cfg.addr, ln.Addr()))
 	}
-	a, err := newApp(cfg, sd, log)
+	a, err := newApp(ctx, cfg, sd, log)
 	if err != nil {
 		return err
 	}
-	background, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go model.SweepEvery(background, a.store, sweepEvery, func(err error) { log.Error("sweep", "err", err) })
+	stop := a.sweep()
+	defer func() {
+		stop()
+		if err := a.storage.close(); err != nil {
+			log.Error("closing the store", "err", err)
+		}
+	}()
 
 	printBanner(stdout, cfg, sd)
 	printFindings(stdout, a.findings)
 	return serveHTTP(ctx, ln, a.handler, log)
+}
+
+// sweep removes what has expired now and then, until it is told to stop; it has
+// ended when stop returns.
+func (a *app) sweep() (stop func()) {
+	if a.storage.sweeper == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		model.SweepEvery(ctx, a.storage.sweeper, sweepEvery, func(err error) { a.log.Error("sweep", "err", err) })
+	})
+	return func() {
+		cancel()
+		running.Wait()
+	}
 }
 
 // listenName is the address that was asked for, with the port that the system

@@ -45,7 +45,7 @@ func TestRunServesAndStops(t *testing.T) {
 	defer stop()
 	var out, log syncBuffer
 	status := make(chan int, 1)
-	go func() { status <- run(ctx, []string{"-addr", "localhost:0"}, &out, &log) }()
+	go func() { status <- run(ctx, []string{"-addr", "localhost:0"}, noEnv, &out, &log) }()
 
 	address := regexp.MustCompile(`Open\s+(http://localhost:[1-9]\d*)/`)
 	require.Eventually(t, func() bool { return address.MatchString(out.String()) }, 20*time.Second, 10*time.Millisecond, log.String())
@@ -90,7 +90,7 @@ func TestRunRefuses(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			var out, log bytes.Buffer
-			assert.Equal(t, tc.exit, run(t.Context(), tc.args, &out, &log))
+			assert.Equal(t, tc.exit, run(t.Context(), tc.args, noEnv, &out, &log))
 			assert.Contains(t, log.String(), tc.want)
 			assert.Empty(t, out.String())
 		})

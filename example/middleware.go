@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -48,4 +50,28 @@ func recoverPanics(log *slog.Logger) gin.HandlerFunc {
 		}()
 		c.Next()
 	}
+}
+
+// requestTimeout bounds how long a request may take: when the store hangs, an
+// error after a while is better than a queue without end.
+const requestTimeout = 10 * time.Second
+
+// limitTime gives requests a time by which what they wait for is given up.
+func limitTime(d time.Duration) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		ctx, cancel := context.WithTimeout(c.Request.Context(), d)
+		defer cancel()
+		c.Request = c.Request.WithContext(ctx)
+		c.Next()
+	}
+}
+
+// fromClient makes the request look as if it came without the trusted proxies in
+// between, so that everything after it, the rate limits of the authorization
+// server too, sees the client's address.
+func fromClient(c *gin.Context) {
+	if ip := c.ClientIP(); ip != "" && ip != c.RemoteIP() {
+		c.Request.RemoteAddr = net.JoinHostPort(ip, "0")
+	}
+	c.Next()
 }

@@ -135,7 +135,7 @@ func (s *seed) readClient(v *value, allowPassword bool) error {
 		return at(v.line, "a client needs a client_id")
 	case c.ID == demoClientID:
 		return at(lines["client_id"], "client %q is the demo's own: choose another client_id", c.ID)
-	case slices.ContainsFunc(s.Clients, func(o model.Client) bool { return o.ID == c.ID }):
+	case s.has(c.ID):
 		return at(lines["client_id"], "client %q stands here a second time: give each a client_id of its own", c.ID)
 	case c.AuthMethod == model.AuthNone && len(c.Secrets) > 0:
 		return at(lines["client_secret"], "client %q has token_endpoint_auth_method none: remove its client_secret, or use %s", c.ID, model.AuthSecretBasic)
@@ -156,6 +156,11 @@ func (s *seed) readClient(v *value, allowPassword bool) error {
 	}
 	s.Clients = append(s.Clients, c)
 	return nil
+}
+
+// has reports whether there is a client with this id.
+func (s *seed) has(clientID string) bool {
+	return slices.ContainsFunc(s.Clients, func(c model.Client) bool { return c.ID == clientID })
 }
 
 func (s *seed) readClientMember(c *model.Client, m *member) (err error) {
