@@ -43,7 +43,11 @@ fuzz: ## Runs every fuzz target for a short while (FUZZTIME: seconds for each)
 	@scripts/fuzz
 
 .PHONY: bench
-bench: ## Runs the benchmarks of the root module
+bench: ## Compares the speed with other servers and writes docs/performance.md and .svg (BENCHFLAGS: -quick, -only, ...)
+	cd bench && GOWORK=off go run . -out ../docs $(BENCHFLAGS)
+
+.PHONY: bench-go
+bench-go: ## Runs the benchmarks of the root module
 	GOWORK=off go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: tidy
