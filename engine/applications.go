@@ -167,7 +167,7 @@ func (s *Server) RevokeApplicationGrant(ctx context.Context, userID string, id m
 	own, cancel := ownContext(ctx)
 	defer cancel()
 	forgotten := s.forget(own, model.GrantFilter{UserID: userID, ClientID: ev.ClientID}, ev)
-	if err := errors.Join(forgotten, s.cfg.Model.RevokeGrant(own, id)); err != nil {
+	if err := errors.Join(forgotten, s.revokeGrant(own, id)); err != nil {
 		return s.refused(ctx, ev, fault(err, "revoke_grant"))
 	}
 	ev.Type = EventRevoked
@@ -192,7 +192,7 @@ func (s *Server) revokeAll(ctx context.Context, ev Event) (int, error) {
 	forgotten := s.forget(ctx, filter, ev)
 	// Devices that have not fetched their tokens come before those that have.
 	devices, denied := s.denyDevices(ctx, filter)
-	n, err := s.cfg.GrantList.RevokeGrants(ctx, filter)
+	n, err := s.revokeGrants(ctx, filter)
 	n += devices
 	if err := errors.Join(forgotten, denied, err); err != nil {
 		return n, s.refused(ctx, ev, fault(err, "revoke_grants"))

@@ -57,6 +57,7 @@ func (c *Config) check() []Finding {
 	c.checkLifetimes(&f)
 	c.checkLimits(&f)
 	c.checkTokens(&f)
+	checkStale(&f, c.AllowStaleAccessTokens, c.AccessTokenCacheSize)
 	c.checkGrants(&f)
 	c.checkRegistration(&f)
 	c.checkClientIDDocuments(&f)

@@ -23,6 +23,7 @@ func (c *Config) checkLoosened(f *findings) {
 		{c.AllowPlainPKCE, "plain-pkce", "AllowPlainPKCE", "takes code challenges that whoever reads the request can answer", "have the clients send S256", "RFC 9700, section 2.1.1"},
 		{c.AllowQueryToken, "query-token", "AllowQueryToken", "takes tokens from URLs, which logs, histories and Referer headers see", "have the clients send the Authorization header", "RFC 9700, section 4.3.2"},
 		{c.AllowBodyToken, "body-token", "AllowBodyToken", "takes tokens from form bodies", "have the clients send the Authorization header", "RFC 6750, section 2.2"},
+		{c.AllowStaleAccessTokens > 0, "stale-access-tokens", "AllowStaleAccessTokens", "takes access tokens for a while after another process revoked them", "leave it zero unless the look-ups cost more than that is worth", "RFC 7009, section 2"},
 		{c.AllowInsecureIssuer, "insecure-issuer", "AllowInsecureIssuer", "lets codes and tokens travel in clear", "use https; for development a loopback host needs no leave", "RFC 9700, section 2.6"},
 		{c.AllowErrorDetails, "error-details", "AllowErrorDetails", "shows visitors the registered redirect URIs of a client", "leave it to development", ""},
 		{c.Registration != nil && c.Registration.AllowOpen, "registration-open", "Registration.AllowOpen", "lets everybody register clients", "keep their scopes narrow, and see what Policy lets through", "RFC 7591, section 5"},

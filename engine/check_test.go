@@ -32,6 +32,7 @@ func TestCheckWarns(t *testing.T) {
 		{"plain-pkce", "AllowPlainPKCE", func(c *engine.Config) { c.AllowPlainPKCE = true }},
 		{"query-token", "AllowQueryToken", func(c *engine.Config) { c.AllowQueryToken = true }},
 		{"body-token", "AllowBodyToken", func(c *engine.Config) { c.AllowBodyToken = true }},
+		{"stale-access-tokens", "AllowStaleAccessTokens", func(c *engine.Config) { c.AllowStaleAccessTokens = time.Second }},
 		{"insecure-issuer", "AllowInsecureIssuer", func(c *engine.Config) { c.AllowInsecureIssuer = true }},
 		{"error-details", "AllowErrorDetails", func(c *engine.Config) { c.AllowErrorDetails = true }},
 		{"registration-open", "Registration.AllowOpen", withRegistration()},

@@ -112,6 +112,18 @@ type Config struct {
 	// AllowInsecureIssuer takes an http issuer on a host that is not loopback.
 	AllowInsecureIssuer bool
 
+	// AllowStaleAccessTokens keeps access tokens that were looked up in memory for
+	// so long, at most a minute, for servers that verify far more than they issue:
+	// 5 seconds spare most questions. What this process revokes is refused at once,
+	// but a token that another one revoked, or the application in the store itself,
+	// is taken for so long afterwards, also while the store is down. Expiry is
+	// compared each time, and a token that is not kept is always asked for, so one
+	// just issued works. Introspection and revocation ask the store. Zero: off.
+	AllowStaleAccessTokens time.Duration
+	// AccessTokenCacheSize bounds how many tokens AllowStaleAccessTokens keeps, of
+	// about half a kilobyte each. Defaults to 10,000.
+	AccessTokenCacheSize int
+
 	// AllowErrorDetails is for development: the error page of the authorization
 	// endpoint explains to the developer which rule refused a request, what was
 	// expected and what came. Visitors so see what is registered for a client.

@@ -57,7 +57,7 @@ func (s *Server) takenBack(ctx context.Context, req *AuthorizeRequest, userID st
 	}
 	own, cancel := ownContext(ctx)
 	defer cancel()
-	if revoke := s.cfg.Model.RevokeGrant(own, req.GrantID); revoke != nil {
+	if revoke := s.revokeGrant(own, req.GrantID); revoke != nil {
 		return fault(revoke, "revoke_grant")
 	}
 	if err != nil {

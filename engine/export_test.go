@@ -7,3 +7,11 @@ import "github.com/gin-oauth/gin-oauth-server/model"
 func ReadDocument(scope model.Scope, id string, body []byte) (*model.Client, error) {
 	return (&ClientIDDocumentPolicy{Scope: scope}).readDocument(id, body)
 }
+
+// AccessTokensKept returns how many tokens AllowStaleAccessTokens keeps.
+func (s *Server) AccessTokensKept() (n int) {
+	for _, shard := range s.accessTokens.shards {
+		n += shard.Len()
+	}
+	return n
+}

@@ -28,7 +28,7 @@ func (s *Server) RevokeGrant(ctx context.Context, id model.GrantID) (err error) 
 	ev := Event{Endpoint: atManage, GrantID: id, Reason: byAdministrator}
 	own, cancel := ownContext(ctx)
 	defer cancel()
-	if err := s.cfg.Model.RevokeGrant(own, id); err != nil {
+	if err := s.revokeGrant(own, id); err != nil {
 		return s.refused(ctx, ev, fault(err, "revoke_grant"))
 	}
 	ev.Type = EventRevoked

@@ -177,7 +177,7 @@ func (s *Server) revokeOfClient(ctx context.Context, ev Event) error {
 	if s.cfg.GrantList == nil {
 		return err
 	}
-	n, fail := s.cfg.GrantList.RevokeGrants(ctx, filter)
+	n, fail := s.revokeGrants(ctx, filter)
 	if n > 0 && fail == nil {
 		ev.Type = EventRevoked
 		s.emit(ctx, ev)

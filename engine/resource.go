@@ -48,6 +48,14 @@ type ResourceConfig struct {
 	// AllowBodyToken, AllowQueryToken and the Omit fields are those of [Config].
 	AllowBodyToken, AllowQueryToken                      bool
 	OmitAcceptedScopesHeader, OmitAuthorizedScopesHeader bool
+	// AllowStaleAccessTokens and AccessTokenCacheSize are those of [Config]: what
+	// Verifier found is kept for so long, at most a minute. Nothing is revoked in
+	// this process, so that is how long a revoked token may still be taken. The
+	// verifier of package introspect keeps its answers itself; the two times add
+	// up.
+	AllowStaleAccessTokens time.Duration
+	AccessTokenCacheSize   int
+
 	// VerifyScope decides whether a token satisfies a route. Nil: the token must
 	// have each of the scopes.
 	VerifyScope func(ctx context.Context, t *model.Token, required []string) (bool, error)
@@ -94,11 +102,20 @@ func NewResource(cfg ResourceConfig) (*Resource, error) {
 			errs = append(errs, fmt.Errorf("engine: ResourceConfig.Scopes or ResourceScope: %q is not a scope in normal form", scope))
 		}
 	}
+	var f findings
+	checkStale(&f, cfg.AllowStaleAccessTokens, cfg.AccessTokenCacheSize)
+	for _, problem := range f.list {
+		errs = append(errs, errors.New("engine: Resource"+problem.String()))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	setDefault(&cfg.Realm, "oauth")
+	setDefault(&cfg.AccessTokenCacheSize, defaultAccessTokenCacheSize)
 	setProcessDefaults(&cfg.Logger, &cfg.Clock, &cfg.Random)
+	if c := newAccessTokenCache(cfg.AllowStaleAccessTokens, cfg.AccessTokenCacheSize, cfg.Clock); c != nil {
+		cfg.Verifier = cachedVerifier{cfg.Verifier, c}
+	}
 	return newResource(newProcess(cfg.Events, cfg.Logger, cfg.Clock, cfg.Random), cfg)
 }
 
@@ -141,7 +158,7 @@ func (s *Server) VerifyToken(ctx context.Context, token string) (*model.Token, e
 	if !ok {
 		return nil, model.ErrNotFound
 	}
-	return s.cfg.Model.GetAccessToken(ctx, cred.key)
+	return s.getAccessToken(ctx, cred.key)
 }
 
 // Resource returns the guard of the API that this server protects itself.

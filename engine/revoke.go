@@ -47,9 +47,9 @@ func (s *Server) revoke(r *http.Request, ev *Event) (*model.Token, *Error) {
 	own, cancel := ownContext(ctx)
 	defer cancel()
 	if kind == RefreshToken {
-		err = s.cfg.Model.RevokeGrant(own, t.GrantID)
+		err = s.revokeGrant(own, t.GrantID)
 	} else {
-		err = s.cfg.Model.RevokeAccessToken(own, t.AccessKey())
+		err = s.revokeAccessToken(own, t.AccessKey())
 	}
 	if err != nil {
 		return nil, busy(asError(err, "revoke"))

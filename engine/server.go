@@ -24,6 +24,8 @@ type Server struct {
 	// resource is the API that this server guards itself.
 	resource *Resource
 	limits   model.LimitModel
+	// accessTokens is nil without Config.AllowStaleAccessTokens.
+	accessTokens *accessTokenCache
 	// documents is nil without Config.ClientIDDocuments.
 	documents *clientDocuments
 }
@@ -51,6 +53,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.vocabulary = model.NewScope(names...)
 	s.grants = s.makeGrants()
+	s.accessTokens = newAccessTokenCache(cfg.AllowStaleAccessTokens, cfg.AccessTokenCacheSize, cfg.Clock)
 	s.issParam = "iss=" + escape(cfg.Issuer)
 	if p := cfg.ClientIDDocuments; p != nil {
 		s.documents = newClientDocuments(*p, s.now)
@@ -83,6 +86,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.RefreshTokenGrace, defaultGrace)
 	setDefault(&c.DeviceCodeLifetime, defaultDeviceLifetime)
 	setDefault(&c.DevicePollInterval, defaultPollInterval)
+	setDefault(&c.AccessTokenCacheSize, defaultAccessTokenCacheSize)
 	c.RateLimits.setDefaults()
 	c.findStorage()
 	c.setRegistrationDefaults()

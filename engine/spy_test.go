@@ -195,6 +195,14 @@ func (s *spyStore) RevokeGrant(ctx context.Context, id model.GrantID) error {
 	return s.run(ctx, "RevokeGrant", func() error { return s.Store.RevokeGrant(ctx, id) })
 }
 
+func (s *spyStore) RevokeGrants(ctx context.Context, filter model.GrantFilter) (n int, err error) {
+	err = s.run(ctx, "RevokeGrants", func() error {
+		n, err = s.Store.RevokeGrants(ctx, filter)
+		return err
+	})
+	return n, err
+}
+
 func eventsInTurn(first, second func(context.Context, engine.Event)) func(context.Context, engine.Event) {
 	return func(ctx context.Context, e engine.Event) {
 		first(ctx, e)

@@ -269,7 +269,7 @@ func (s *Server) revokeReplayed(ctx context.Context, t *model.Token, grantType s
 	s.emit(ctx, ev)
 	own, cancel := ownContext(ctx)
 	defer cancel()
-	if err := s.cfg.Model.RevokeGrant(own, t.GrantID); err != nil {
+	if err := s.revokeGrant(own, t.GrantID); err != nil {
 		return fault(err, "revoke_grant")
 	}
 	ev.Type = EventRevoked

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gin-oauth/gin-oauth-server/engine"
+	"github.com/gin-oauth/gin-oauth-server/internal/shortcache"
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
 
@@ -55,7 +56,9 @@ const (
 type Verifier struct {
 	cfg    Config
 	client *http.Client
-	cache  cache
+	// cache has the answers by the digest of their token; nil is one that is not
+	// active.
+	cache  *shortcache.Cache[model.Digest, *model.Token]
 	flight flight
 }
 
@@ -91,7 +94,7 @@ func New(cfg Config) (*Verifier, error) {
 			Timeout:       cfg.Timeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		cache: cache{size: cfg.CacheSize},
+		cache: shortcache.New[model.Digest, *model.Token](cfg.CacheSize),
 	}, nil
 }
 
@@ -115,7 +118,7 @@ func (v *Verifier) VerifyToken(ctx context.Context, token string) (*model.Token,
 		return nil, err
 	}
 	key := model.DigestOf(token)
-	if t, ok := v.cache.get(key, v.cfg.Clock()); ok {
+	if t, ok := v.cache.Get(key, v.cfg.Clock()); ok {
 		return result(t, nil)
 	}
 	t, err := v.flight.do(ctx, key, func() (*model.Token, error) {
@@ -146,11 +149,12 @@ func (v *Verifier) keep(key model.Digest, t *model.Token) {
 	if v.cfg.CacheFor < 0 {
 		return
 	}
-	until := v.cfg.Clock().Add(v.cfg.CacheFor)
+	now := v.cfg.Clock()
+	until := now.Add(v.cfg.CacheFor)
 	if t != nil && t.AccessExpiresAt.Before(until) {
 		until = t.AccessExpiresAt
 	}
-	v.cache.put(key, t, until, v.cfg.Clock())
+	v.cache.Put(key, t, now, until, 0) // nothing is ever dropped
 }
 
 // ask sends one introspection request (RFC 7662, section 2.1). A nil token

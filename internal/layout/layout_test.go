@@ -32,18 +32,19 @@ var root = filepath.Join("..", "..")
 
 // links says which packages of the module each package may link, itself left out. What is not named here may link any.
 var links = map[string][]string{
-	"model":           {},
-	"model/modeltest": {"model"},
-	"internal/gcra":   {"model"},
-	"memstore":        {"model", "internal/gcra"},
-	"engine":          {"model", "internal/gcra"},
-	"introspect":      {"engine", "model", "internal/gcra"},
-	"ginoauth":        {"engine", "model", "internal/gcra"},
-	"ginoauthtest":    {"ginoauth", "engine", "model", "internal/gcra"},
+	"model":               {},
+	"model/modeltest":     {"model"},
+	"internal/gcra":       {"model"},
+	"internal/shortcache": {},
+	"memstore":            {"model", "internal/gcra"},
+	"engine":              {"model", "internal/gcra"},
+	"introspect":          {"engine", "model", "internal/gcra"},
+	"ginoauth":            {"engine", "model", "internal/gcra"},
+	"ginoauthtest":        {"ginoauth", "engine", "model", "internal/gcra"},
 }
 
 // standardOnly are the packages that link nothing outside the standard library and this module.
-var standardOnly = []string{"model", "model/modeltest", "internal/gcra", "memstore", "engine", "introspect"}
+var standardOnly = []string{"model", "model/modeltest", "internal/gcra", "internal/shortcache", "memstore", "engine", "introspect"}
 
 // web are the modules that, programs and test kits aside, only ginoauth may import.
 var web = []string{"github.com/gin-gonic/", "github.com/gin-contrib/", "github.com/gorilla/"}
