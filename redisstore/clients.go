@@ -1,0 +1,131 @@
+package redisstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/gin-oauth/gin-oauth-server/model"
+)
+
+var _ model.ClientModel = (*Store)(nil)
+
+// A client is JSON under a key of its own, to be read by people too. It stays until
+// it is deleted, unless it has an ExpiresAt.
+
+func (s *Store) clientKey(id string) string { return s.prefix + "client:" + id }
+
+// clientTTL is for how many milliseconds the client is kept from now on, or 0 if
+// for ever. Without RegisteredAt there is nothing to reckon from.
+func (s *Store) clientTTL(c *model.Client) int64 {
+	if c.ExpiresAt.IsZero() || c.RegisteredAt.IsZero() {
+		return 0
+	}
+	return s.ttl(c.RegisteredAt, c.ExpiresAt)
+}
+
+func decodeClient(record string) (*model.Client, error) {
+	var c model.Client
+	if err := json.Unmarshal([]byte(record), &c); err != nil {
+		return nil, errRecord // not err, which may quote the record
+	}
+	if string(c.Metadata) == "null" { // what a nil RawMessage becomes
+		c.Metadata = nil
+	}
+	return &c, nil
+}
+
+// GetClient implements [model.Model].
+func (s *Store) GetClient(ctx context.Context, clientID string) (*model.Client, error) {
+	const what = "get client"
+	record, err := s.client.Get(ctx, s.clientKey(clientID)).Result()
+	if errors.Is(err, redis.Nil) {
+		return nil, model.ErrNotFound
+	} else if err != nil {
+		return nil, fault(what, err)
+	}
+	c, err := decodeClient(record)
+	if err != nil {
+		return nil, fault(what, err)
+	}
+	return c, nil
+}
+
+// CreateClient implements [model.ClientModel]. A client that is not valid is
+// refused with what [model.Client.Validate] says.
+func (s *Store) CreateClient(ctx context.Context, client *model.Client) error {
+	const what = "create client"
+	if err := errors.Join(ctx.Err(), client.Validate()); err != nil {
+		return err
+	}
+	record, err := json.Marshal(client)
+	if err != nil {
+		return fault(what, err)
+	}
+	args := []any{"set", s.clientKey(client.ID), record, "nx"}
+	if ttl := s.clientTTL(client); ttl > 0 {
+		args = append(args, "px", ttl)
+	}
+	cmd := once{redis.NewCmd(ctx, args...)}
+	if err := s.client.Process(ctx, cmd); errors.Is(err, redis.Nil) {
+		return model.ErrExists
+	} else if err != nil {
+		return fault(what, err)
+	}
+	return nil
+}
+
+// UpdateClient implements [model.ClientModel]. What change makes of the client
+// must be valid and keep its ID.
+func (s *Store) UpdateClient(ctx context.Context, clientID string, change func(*model.Client) error) error {
+	const what = "update client"
+	key := s.clientKey(clientID)
+	for {
+		before, err := s.client.Get(ctx, key).Result()
+		if errors.Is(err, redis.Nil) {
+			return model.ErrNotFound
+		} else if err != nil {
+			return fault(what, err)
+		}
+		c, err := decodeClient(before)
+		if err != nil {
+			return fault(what, err)
+		}
+		if err := change(c); err != nil {
+			return err
+		}
+		if c.ID != clientID {
+			return fmt.Errorf("redisstore: the ID of client %q cannot be changed", clientID)
+		}
+		if err := c.Validate(); err != nil {
+			return err
+		}
+		after, err := json.Marshal(c)
+		if err != nil {
+			return fault(what, err)
+		}
+		status, err := s.status(ctx, &call{script: &s.scripts.clientUpdate, keys: []string{key}, args: []any{before, after, s.clientTTL(c)}})
+		if err != nil {
+			return fault(what, err)
+		}
+		if status == "ok" {
+			return nil
+		}
+		// Somebody else was faster: once more, with what they made of it.
+	}
+}
+
+// DeleteClient implements [model.ClientModel].
+func (s *Store) DeleteClient(ctx context.Context, clientID string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	// Once: sent again, it could take a client that was created meanwhile.
+	if err := s.client.Process(ctx, once{redis.NewCmd(ctx, "del", s.clientKey(clientID))}); err != nil {
+		return fault("delete client", err)
+	}
+	return nil
+}
