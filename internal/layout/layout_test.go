@@ -44,10 +44,13 @@ var links = map[string][]string{
 }
 
 // standardOnly are the packages that link nothing outside the standard library and this module.
-var standardOnly = []string{"model", "model/modeltest", "internal/gcra", "internal/shortcache", "memstore", "engine", "introspect"}
+var standardOnly = []string{"model", "model/modeltest", "internal/gcra", "internal/shortcache", "internal/testserver", "memstore", "engine", "introspect"}
 
 // web are the modules that, programs and test kits aside, only ginoauth may import.
 var web = []string{"github.com/gin-gonic/", "github.com/gin-contrib/", "github.com/gorilla/"}
+
+// kit reports whether a package is there for tests only. Its name says so, but for internal/testserver.
+func kit(path string) bool { return strings.HasSuffix(path, "test") || path == "internal/testserver" }
 
 // A pkg is what go list says about a package.
 type pkg struct {
@@ -118,7 +121,7 @@ func TestImports(t *testing.T) {
 		t.Parallel()
 		for importPath, p := range pkgs {
 			path, ok := own(importPath)
-			if !ok || path == "ginoauth" || strings.HasSuffix(path, "test") || p.Name == "main" {
+			if !ok || path == "ginoauth" || kit(path) || p.Name == "main" {
 				continue
 			}
 			for _, imported := range p.Imports {
@@ -131,7 +134,7 @@ func TestImports(t *testing.T) {
 	t.Run("test kits only in tests", func(t *testing.T) {
 		t.Parallel()
 		for importPath, p := range pkgs {
-			if path, ok := own(importPath); ok && !strings.HasSuffix(path, "test") {
+			if path, ok := own(importPath); ok && !kit(path) {
 				assert.NotContains(t, p.Deps, "testing", "%s links a test kit", path)
 			}
 		}

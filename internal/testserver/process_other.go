@@ -1,0 +1,18 @@
+//go:build !unix
+
+package testserver
+
+import (
+	"errors"
+	"syscall"
+)
+
+func attributes([]string) (*syscall.SysProcAttr, error) { return &syscall.SysProcAttr{}, nil }
+
+func withoutDeath(attr *syscall.SysProcAttr) *syscall.SysProcAttr { return attr }
+
+func (p *process) pause() error { return errors.ErrUnsupported }
+
+func (p *process) resume() error { return errors.ErrUnsupported }
+
+func (p *process) children() ([]int, error) { return nil, nil }
