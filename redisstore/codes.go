@@ -10,11 +10,9 @@ import (
 func (s *Store) SaveAuthorizationCode(ctx context.Context, code *model.AuthorizationCode) error {
 	ttl := s.ttl(code.IssuedAt, code.RetainUntil)
 	info := grantInfo{ClientID: code.ClientID, UserID: code.UserID, Scope: code.Scope, Resources: code.Resources, ExpiresAt: code.ExpiresAt}
-	return s.open(ctx, "save authorization code", &opening{
-		grant: code.Key.Grant, client: code.ClientID, user: code.UserID, ttl: ttl,
-		script: &s.scripts.codeSave,
-		behind: []any{ttl, code.IssuedAt.UnixMilli(), code.ExpiresAt.UnixMilli(), encodeInfo(&info), encodeCode(code)},
-	})
+	w := s.opening(&s.scripts.codeSave, code.Key.Grant, code.ClientID, code.UserID, ttl)
+	w.behind = []any{ttl, code.IssuedAt.UnixMilli(), code.ExpiresAt.UnixMilli(), encodeInfo(&info), encodeCode(code)}
+	return s.write(ctx, "save authorization code", w)
 }
 
 // GetAuthorizationCode implements [model.Model].
@@ -54,12 +52,10 @@ func (s *Store) RedeemAuthorizationCode(ctx context.Context, key model.Key, toke
 		return errOtherGrant
 	}
 	ttl := s.tokenTTL(token)
-	return s.open(ctx, what, &opening{
-		grant: key.Grant, client: token.ClientID, user: token.UserID, ttl: ttl,
-		script: &s.scripts.codeRedeem,
-		before: []any{key.Digest[:]},
-		behind: append([]any{ttl}, tokenArgs(token)...),
-	})
+	w := s.opening(&s.scripts.codeRedeem, key.Grant, token.ClientID, token.UserID, ttl)
+	w.before = []any{key.Digest[:]}
+	w.behind = append([]any{ttl}, tokenArgs(token)...)
+	return s.write(ctx, what, w)
 }
 
 // fields reads fields of a grant; "" stands for one that is not there.

@@ -1,7 +1,9 @@
 package redisstore
 
 import (
-	"encoding/hex"
+	"context"
+	"slices"
+	"strconv"
 
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
@@ -33,8 +35,10 @@ const parts = 16
 func (s *Store) userIndex(userID string) string { return s.prefix + "user:" + userID }
 
 func (s *Store) clientIndex(clientID string, part byte) string {
-	return s.prefix + "of:" + hex.EncodeToString([]byte{part})[1:] + ":" + clientID
+	return s.prefix + "of:" + partName(part) + ":" + clientID
 }
+
+func partName(part byte) string { return strconv.FormatUint(uint64(part), parts) }
 
 // indexesOf returns in which indexes a grant is.
 func (s *Store) indexesOf(id model.GrantID, clientID, userID string) []string {
@@ -43,4 +47,69 @@ func (s *Store) indexesOf(id model.GrantID, clientID, userID string) []string {
 		keys = append(keys, s.userIndex(userID))
 	}
 	return keys
+}
+
+// indexedWrite is a verb that writes what has to be found through indexes.
+type indexedWrite struct {
+	key, member    string
+	indexes        []string
+	ttl            int64 // ms, of what is written; its entries get more
+	script         *script
+	before, behind []any // arguments on both sides of the index member and its ttl
+}
+
+// write notes the entries and then runs the verb.
+func (s *Store) write(ctx context.Context, what string, w *indexedWrite) error {
+	ttl := w.ttl + s.skew
+	c := call{script: w.script, keys: []string{w.key}}
+	c.args = append(append(append(c.args, w.before...), w.member, ttl), w.behind...)
+	if s.oneSlot {
+		c.keys = append(c.keys, w.indexes...)
+		return s.verb(ctx, what, &c)
+	}
+	calls := make([]call, len(w.indexes))
+	for i, key := range w.indexes {
+		calls[i] = call{script: &s.scripts.index, keys: []string{key}, args: []any{w.member, ttl}}
+	}
+	if _, err := s.runAll(ctx, calls); err != nil {
+		return fault(what+": write the index", err)
+	}
+	return s.verb(ctx, what, &c)
+}
+
+// opening returns what writing to a grant of this client and user begins with.
+func (s *Store) opening(script *script, id model.GrantID, clientID, userID string, ttl int64) *indexedWrite {
+	return &indexedWrite{
+		key: s.grantKey(id), member: string(id[:]), indexes: s.indexesOf(id, clientID, userID), ttl: ttl, script: script,
+	}
+}
+
+// scan calls do with the members of an index, some at a time and each once. ZSCAN
+// returns what is there from its beginning to its end, and some twice.
+func (s *Store) scan(ctx context.Context, key string, do func(members []string) error) error {
+	seen := map[string]bool{}
+	for cursor, more := uint64(0), true; more; more = cursor != 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var pairs []string // member, score
+		var err error
+		if pairs, cursor, err = s.client.ZScan(ctx, key, cursor, "", atOnce).Result(); err != nil {
+			return err
+		}
+		var members []string
+		for pair := range slices.Chunk(pairs, 2) {
+			if member := pair[0]; !seen[member] {
+				seen[member] = true
+				members = append(members, member)
+			}
+		}
+		// A small set comes whole, however many were asked for.
+		for some := range slices.Chunk(members, atOnce) {
+			if err := do(some); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -101,9 +101,7 @@ func (s *Store) selected(ctx context.Context, filter model.GrantFilter, each fun
 	})
 }
 
-// members calls do with the ids in the indexes of the filter, some at a time and
-// each once. ZSCAN returns what is there from its beginning to its end, and some
-// twice.
+// members calls do with the ids in the indexes of the filter, some at a time.
 func (s *Store) members(ctx context.Context, filter model.GrantFilter, do func([]model.GrantID) error) error {
 	if err := filter.Check(); err != nil {
 		return err
@@ -117,29 +115,17 @@ func (s *Store) members(ctx context.Context, filter model.GrantFilter, do func([
 		}
 	}
 	for _, key := range keys {
-		seen := map[model.GrantID]bool{}
-		for cursor, more := uint64(0), true; more; more = cursor != 0 {
-			var pairs []string // member, score
-			var err error
-			if pairs, cursor, err = s.client.ZScan(ctx, key, cursor, "", atOnce).Result(); err != nil {
-				return err
-			}
-			var ids []model.GrantID
-			for pair := range slices.Chunk(pairs, 2) {
-				if len(pair[0]) != len(model.GrantID{}) {
+		err := s.scan(ctx, key, func(members []string) error {
+			ids := make([]model.GrantID, len(members))
+			for i, m := range members {
+				if copy(ids[i][:], m) != len(m) || len(m) != len(ids[i]) {
 					return errRecord
 				}
-				if id := model.GrantID([]byte(pair[0])); !seen[id] {
-					seen[id] = true
-					ids = append(ids, id)
-				}
 			}
-			// A small set comes whole, however many were asked for.
-			for some := range slices.Chunk(ids, atOnce) {
-				if err := do(some); err != nil {
-					return err
-				}
-			}
+			return do(ids)
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -25,6 +25,11 @@ type scripts struct {
 	codeSave, codeRedeem                script
 	tokenSave, tokenRotate, tokenRevoke script
 	grantRevoke, clientUpdate           script
+	consentAdd, consentDelete           script
+	limitTake                           script
+
+	deviceReserve, deviceRelease, deviceSave             script
+	deviceDecide, devicePoll, deviceRedeem, deviceRevoke script
 }
 
 func loadScripts() (*scripts, error) {
@@ -38,6 +43,10 @@ func loadScripts() (*scripts, error) {
 		"code_save": &s.codeSave, "code_redeem": &s.codeRedeem,
 		"token_save": &s.tokenSave, "token_rotate": &s.tokenRotate, "token_revoke": &s.tokenRevoke,
 		"grant_revoke": &s.grantRevoke, "client_update": &s.clientUpdate,
+		"consent_add": &s.consentAdd, "consent_delete": &s.consentDelete,
+		"limit_take":     &s.limitTake,
+		"device_reserve": &s.deviceReserve, "device_release": &s.deviceRelease, "device_save": &s.deviceSave,
+		"device_decide": &s.deviceDecide, "device_poll": &s.devicePoll, "device_redeem": &s.deviceRedeem, "device_revoke": &s.deviceRevoke,
 	} {
 		source, err := files.ReadFile("lua/" + name + ".lua")
 		if err != nil {

@@ -112,33 +112,3 @@ func (s *Store) ttl(issued time.Time, until ...time.Time) int64 {
 	}
 	return longest + s.skew
 }
-
-// opening is a verb that opens a grant or lengthens its life: one whose indexes
-// have to be written before.
-type opening struct {
-	grant          model.GrantID
-	client, user   string
-	ttl            int64
-	script         *script
-	before, behind []any // arguments on both sides of the index member and its ttl
-}
-
-// open runs the verb.
-func (s *Store) open(ctx context.Context, what string, o *opening) error {
-	member, ttl := string(o.grant[:]), o.ttl+s.skew
-	indexes := s.indexesOf(o.grant, o.client, o.user)
-	c := call{script: o.script, keys: []string{s.grantKey(o.grant)}}
-	c.args = append(append(append(c.args, o.before...), member, ttl), o.behind...)
-	if s.oneSlot {
-		c.keys = append(c.keys, indexes...)
-		return s.verb(ctx, what, &c)
-	}
-	calls := make([]call, len(indexes))
-	for i, key := range indexes {
-		calls[i] = call{script: &s.scripts.index, keys: []string{key}, args: []any{member, ttl}}
-	}
-	if _, err := s.runAll(ctx, calls); err != nil {
-		return fault(what+": write the index", err)
-	}
-	return s.verb(ctx, what, &c)
-}

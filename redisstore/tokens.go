@@ -29,11 +29,9 @@ func tokenArgs(t *model.Token) []any {
 // SaveToken implements [model.Model].
 func (s *Store) SaveToken(ctx context.Context, token *model.Token) error {
 	ttl := s.tokenTTL(token)
-	return s.open(ctx, "save token", &opening{
-		grant: token.GrantID, client: token.ClientID, user: token.UserID, ttl: ttl,
-		script: &s.scripts.tokenSave,
-		behind: append([]any{ttl, token.IssuedAt.UnixMilli()}, tokenArgs(token)...),
-	})
+	w := s.opening(&s.scripts.tokenSave, token.GrantID, token.ClientID, token.UserID, ttl)
+	w.behind = append([]any{ttl, token.IssuedAt.UnixMilli()}, tokenArgs(token)...)
+	return s.write(ctx, "save token", w)
 }
 
 // GetAccessToken implements [model.Model]. It is one HMGET.

@@ -6,8 +6,8 @@
 local grant = KEYS[1]
 local presented, seed, now, passed, ttl, live, info, access, refresh, record = unpack(ARGV)
 
-local found = redis.call('HMGET', grant, 'r', 'f' .. presented, 's' .. presented, 'l', 'h', 'c')
-local revoked, token, spent, live_before, oldest, code = unpack(found, 1, 6)
+local found = redis.call('HMGET', grant, 'r', 'f' .. presented, 's' .. presented, 'l', 'h', 'c', 'd')
+local revoked, token, spent, live_before, oldest, code, device = unpack(found, 1, 7)
 if revoked then
   return 'revoked'
 elseif not token then
@@ -49,5 +49,8 @@ if oldest ~= first then
 end
 if code and tonumber(retention(code, 33)) <= passed then
   redis.call('HDEL', grant, 'c', 'x')
+end
+if device and tonumber(retention(device, 33)) <= passed then
+  redis.call('HDEL', grant, 'd', 'dn', 'dl', 'ds', 'du', 'dc', 'di', 'dp')
 end
 return 'ok'
