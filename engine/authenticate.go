@@ -121,24 +121,39 @@ func (p *Resource) challenge(e *Error, scopes []string) {
 		return
 	}
 	p.refer(e)
-	var b strings.Builder
-	b.WriteString(`Bearer realm="` + p.cfg.Realm + `"`)
+	b := make([]byte, 0, 256) // on the stack, for nearly all
+	b = append(b, `Bearer realm="`...)
+	b = append(b, p.cfg.Realm...)
+	b = append(b, '"')
 	if e.Code != "" {
-		b.WriteString(`, error="` + sanitize(e.Code) + `"`)
+		b = append(b, `, error="`...)
+		b = appendSanitized(b, e.Code)
+		b = append(b, '"')
 		if e.Description != "" {
-			b.WriteString(`, error_description="` + e.SafeDescription() + `"`)
+			b = append(b, `, error_description="`...)
+			b = e.appendDescription(b)
+			b = append(b, '"')
 		}
 	}
 	if len(scopes) > 0 && e.Code != CodeInvalidRequest {
-		b.WriteString(`, scope="` + sanitize(strings.Join(scopes, " ")) + `"`)
+		b = append(b, `, scope="`...)
+		for i, scope := range scopes {
+			if i > 0 {
+				b = append(b, ' ')
+			}
+			b = appendSanitized(b, scope)
+		}
+		b = append(b, '"')
 	}
 	if p.metadataURL != "" {
-		b.WriteString(`, resource_metadata="` + p.metadataURL + `"`)
+		b = append(b, `, resource_metadata="`...)
+		b = append(b, p.metadataURL...)
+		b = append(b, '"')
 	}
 	if e.Header == nil {
-		e.Header = http.Header{}
+		e.Header = make(http.Header, 1)
 	}
-	e.Header.Set("WWW-Authenticate", b.String())
+	e.Header["Www-Authenticate"] = []string{string(b)}
 }
 
 // noCredentials is the answer to a request without any: a challenge and no

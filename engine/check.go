@@ -89,7 +89,7 @@ func fatalError(list []Finding) error {
 }
 
 // isQuotable reports whether s can stand between quotes in a header.
-func isQuotable(s string) bool { return sanitize(s) == s }
+func isQuotable(s string) bool { return isSanitized(s) }
 
 func isBuiltIn(grantType string) bool {
 	switch grantType {

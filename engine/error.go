@@ -117,7 +117,18 @@ func (e *Error) SafeDescription() string {
 	if e.Description == "" || e.Reference == "" {
 		return sanitize(e.Description)
 	}
-	return sanitize(e.Description + " (ref " + e.Reference + ")")
+	return string(e.appendDescription(nil))
+}
+
+// appendDescription appends what SafeDescription returns.
+func (e *Error) appendDescription(b []byte) []byte {
+	b = appendSanitized(b, e.Description)
+	if e.Description == "" || e.Reference == "" {
+		return b
+	}
+	b = append(b, " (ref "...)
+	b = appendSanitized(b, e.Reference)
+	return append(b, ')')
 }
 
 // refer draws the reference of an error that is about to be answered.
@@ -126,34 +137,45 @@ func (p *process) refer(e *Error) {
 	if e.Reference != "" || p.random(b[:]) != nil {
 		return // an answer without a reference is still an answer
 	}
-	e.Reference = base32.StdEncoding.EncodeToString(b[:])
+	var text [8]byte
+	base32.StdEncoding.Encode(text[:], b[:])
+	e.Reference = string(text[:])
 }
 
 // sanitize keeps to %x20-21 / %x23-5B / %x5D-7E: quotes become single ones,
 // everything else that is not allowed a question mark.
 func sanitize(s string) string {
-	ok := true
-	for i := range len(s) {
-		if b := s[i]; b < 0x20 || b > 0x7e || b == '"' || b == '\\' {
-			ok = false
-			break
-		}
-	}
-	if ok {
+	if isSanitized(s) {
 		return s
 	}
-	out := make([]byte, 0, len(s))
+	return string(appendSanitized(make([]byte, 0, len(s)), s))
+}
+
+func isSanitized(s string) bool {
+	for i := range len(s) {
+		if b := s[i]; b < 0x20 || b > 0x7e || b == '"' || b == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// appendSanitized appends what sanitize returns.
+func appendSanitized(b []byte, s string) []byte {
+	if isSanitized(s) {
+		return append(b, s...)
+	}
 	for _, r := range s {
 		switch {
 		case r == '"':
-			out = append(out, '\'')
+			b = append(b, '\'')
 		case r < 0x20 || r > 0x7e || r == '\\':
-			out = append(out, '?')
+			b = append(b, '?')
 		default:
-			out = append(out, byte(r))
+			b = append(b, byte(r))
 		}
 	}
-	return string(out)
+	return b
 }
 
 // refuse makes an error of a rule: the code and sentence that the client gets,

@@ -108,10 +108,10 @@ func (e *Event) level() slog.Level {
 
 // emit tells the hook and the log.
 func (p *process) emit(ctx context.Context, e Event) {
-	if e.Time.IsZero() {
-		e.Time = p.now()
-	}
 	if p.events != nil {
+		if e.Time.IsZero() {
+			e.Time = p.now()
+		}
 		p.tell(ctx, e)
 	}
 	level := e.level()

@@ -45,7 +45,15 @@ func (p *process) now() time.Time { return p.clock().UTC().Truncate(time.Millise
 
 // random fills b from the source of secrets.
 func (p *process) random(b []byte) error {
-	_, err := io.ReadFull(p.source, b)
+	if p.source == rand.Reader {
+		_, err := rand.Read(b)
+		return err
+	}
+	// What an unknown Reader is given goes to the heap. A copy goes there, so that
+	// b itself need not, in a server that has the usual source.
+	own := make([]byte, len(b))
+	_, err := io.ReadFull(p.source, own)
+	copy(b, own)
 	return err
 }
 

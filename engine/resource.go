@@ -136,7 +136,7 @@ func (p *Resource) HasScope(token string) bool { return p.cfg.Scopes == "" || p.
 // WriteError writes the answer for an error of Authenticate or RequireUser:
 // status, challenge and, if it has a code, JSON.
 func (p *Resource) WriteError(w http.ResponseWriter, _ *http.Request, err error) {
-	writeError(w, AsError(err))
+	p.writeError(w, AsError(err))
 }
 
 // resourceConfig is the part of the configuration that guards the server's own

@@ -1,7 +1,7 @@
 package engine
 
 import (
-	"encoding/json"
+	"bytes"
 	"errors"
 	"net/http"
 	"strconv"
@@ -66,20 +66,26 @@ func (s *Server) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 		redirect(w, r, s.errorURL(e))
 		return
 	}
-	writeError(w, e)
+	s.writeError(w, e)
 }
 
-func writeError(w http.ResponseWriter, e *Error) {
+func (p *process) writeError(w http.ResponseWriter, e *Error) {
 	SetErrorHeaders(w.Header(), e)
 	if e.Code == "" {
 		w.WriteHeader(e.HTTPStatus())
 		return
 	}
-	writeJSON(w, e.HTTPStatus(), e.json())
+	b := p.buffers.Get().(*[]byte)
+	defer p.buffers.Put(b)
+	*b = e.appendJSON((*b)[:0])
+	writeJSON(w, e.HTTPStatus(), *b)
 }
 
 // AsError returns the *Error in err, or server_error with err as its cause.
 func AsError(err error) *Error {
+	if e, ok := err.(*Error); ok && e != nil { //nolint:errorlint // what errors.As finds first, without its reflection
+		return e
+	}
 	var e *Error
 	if errors.As(err, &e) && e != nil {
 		return e
@@ -95,13 +101,36 @@ func SetErrorHeaders(h http.Header, e *Error) {
 	}
 }
 
-func (e *Error) json() []byte {
-	b, err := json.Marshal(struct {
-		Error       string `json:"error"`
-		Description string `json:"error_description,omitempty"`
-	}{sanitize(e.Code), e.SafeDescription()})
-	if err != nil {
-		return []byte(`{"error":"server_error"}`) // two strings always marshal
+// appendJSON appends the answer as JSON (RFC 6749, section 5.2).
+func (e *Error) appendJSON(b []byte) []byte {
+	b = append(b, `{"error":"`...)
+	b = escapeHTML(appendSanitized(b, e.Code), len(b))
+	if e.Description != "" {
+		b = append(b, `","error_description":"`...)
+		b = escapeHTML(e.appendDescription(b), len(b))
+	}
+	return append(b, `"}`...)
+}
+
+// escapeHTML escapes what b has from a position on for HTML, as encoding/json
+// does. It is all that sanitized text needs to stand in JSON.
+func escapeHTML(b []byte, from int) []byte {
+	if !bytes.ContainsAny(b[from:], "<>&") {
+		return b
+	}
+	text := string(b[from:])
+	b = b[:from]
+	for i := range len(text) {
+		switch c := text[i]; c {
+		case '<':
+			b = append(b, `\u003c`...)
+		case '>':
+			b = append(b, `\u003e`...)
+		case '&':
+			b = append(b, `\u0026`...)
+		default:
+			b = append(b, c)
+		}
 	}
 	return b
 }
@@ -109,13 +138,23 @@ func (e *Error) json() []byte {
 // noStore is for everything that carries or tells about secrets (RFC 6749,
 // section 5.1).
 func noStore(h http.Header) {
-	h["Cache-Control"] = []string{"no-store"}
-	h["Pragma"] = []string{"no-cache"}
+	h["Cache-Control"] = noStoreValue
+	h["Pragma"] = noCacheValue
 }
+
+// The values of headers that are always the same. Nobody changes a header's
+// value in place; Gin shares its own in the same way.
+//
+//nolint:gochecknoglobals // read only
+var (
+	noStoreValue  = []string{"no-store"}
+	noCacheValue  = []string{"no-cache"}
+	jsonTypeValue = []string{"application/json"}
+)
 
 func writeJSON(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()
-	h["Content-Type"] = []string{"application/json"}
+	h["Content-Type"] = jsonTypeValue
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
 	// An error here means that the client is gone; there is nobody to tell.

@@ -198,7 +198,10 @@ func (s *Server) failJSON(c *gin.Context, err error) { s.fail(c, err, nil) }
 func abort(c *gin.Context, e *engine.Error) {
 	c.Abort()
 	// What stands in c.Errors is printed by loggers: the cause is not for them.
-	public := *e
-	public.Cause = nil
-	_ = c.Error(&public)
+	if e.Cause != nil {
+		public := *e
+		public.Cause = nil
+		e = &public
+	}
+	c.Errors = append(c.Errors, &gin.Error{Err: e, Type: gin.ErrorTypePrivate}) // what c.Error does with an error that is not Gin's
 }
