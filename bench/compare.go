@@ -118,6 +118,11 @@ func compare(ctx context.Context, args []string) error {
 	span := time.Duration(p.seconds * float64(time.Second))
 	b := &bench{cores: cores, measure: span, profiles: p.profiles}
 	results := &report.Results{Samples: map[report.Key][]report.Sample{}, Memory: map[string]report.Memory{}}
+	for _, one := range p.peers {
+		if err := b.verify(ctx, one); err != nil {
+			return err
+		}
+	}
 	for round := range p.rounds {
 		fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, p.rounds)
 		if err := p.round(ctx, b, round, results); err != nil {

@@ -4,41 +4,36 @@ package main
 
 import (
 	"fmt"
-	"net/http/httptest"
+	"os"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gin-oauth/gin-oauth-server/bench/internal/peer"
+	"github.com/gin-oauth/gin-oauth-server/bench/internal/report"
+	"github.com/gin-oauth/gin-oauth-server/bench/internal/server"
 	"github.com/gin-oauth/gin-oauth-server/bench/internal/workload"
 )
 
-// instance makes a server of a peer.
-func instance(t *testing.T, p peer.Peer) *peer.Instance {
-	t.Helper()
-	i, err := p.New(peer.Options{})
-	require.NoError(t, err)
-	if i.Close != nil {
-		t.Cleanup(i.Close)
+// TestMain lets the test's own program be the servers, as the command's is.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "serve" {
+		main()
+		return
 	}
-	return i
+	os.Exit(m.Run())
 }
 
-// issue has a server make live tokens.
-func issue(t *testing.T, i *peer.Instance, n int) []string {
+func newBench(t *testing.T) *bench {
 	t.Helper()
-	var tokens []string
-	keep := func(token string) error {
-		tokens = append(tokens, token)
-		return nil
-	}
-	if i.Issue != nil {
-		require.NoError(t, i.Issue(n, keep))
-	} else {
-		require.NoError(t, workload.Issue(i.Handler, n, keep))
-	}
-	return tokens
+	runtime.LockOSThread()
+	t.Cleanup(runtime.UnlockOSThread)
+	cores, err := server.NewCores()
+	require.NoError(t, err)
+	return &bench{cores: cores, measure: 20 * time.Millisecond}
 }
 
 // TestPeersRefuseWhatTheirFileSays looks at what the comparison rests on: that
@@ -46,37 +41,41 @@ func issue(t *testing.T, i *peer.Instance, n int) []string {
 func TestPeersRefuseWhatTheirFileSays(t *testing.T) {
 	t.Parallel()
 	for _, p := range peer.All() {
-		if p.New == nil {
-			continue
-		}
 		t.Run(p.Name, func(t *testing.T) {
 			t.Parallel()
-			srv := httptest.NewServer(instance(t, p).Handler)
-			t.Cleanup(srv.Close)
-			unknown := issue(t, instance(t, p), 1)[0]
-			assert.NoError(t, workload.Verify(t.Context(), srv.Listener.Addr().String(), p, unknown))
+			assert.NoError(t, newBench(t).verify(t.Context(), p))
 		})
 	}
 }
 
+// TestPeersDoEveryWorkload runs a few operations of each, over loopback and in
+// process. What they cost is nothing to assert here.
 func TestPeersDoEveryWorkload(t *testing.T) {
 	t.Parallel()
 	for _, p := range peer.All() {
 		for _, name := range workload.All() {
-			if p.New == nil || name == workload.Million {
-				continue // a million is the same with more tokens
+			if name == workload.Million {
+				continue // the same as Authenticate with more tokens
 			}
 			t.Run(fmt.Sprintf("%s, %s", p.Name, name), func(t *testing.T) {
 				t.Parallel()
-				i := instance(t, p)
-				from := i
-				if name == workload.Unknown {
-					from = instance(t, p)
-				}
-				session, err := workload.New(name, p, issue(t, from, 10), 0, 1)
+				b := newBench(t)
+				samples, err := b.fresh(t.Context(), []peer.Peer{p}, name, 0)
 				require.NoError(t, err)
-				assert.NoError(t, workload.NewDirect(i.Handler, session).Operations(20))
+				assert.Positive(t, samples[0].CPU)
+				if p.New == nil {
+					return
+				}
+				sample, err := b.inProcess(t.Context(), p, name)
+				require.NoError(t, err)
+				assert.Positive(t, sample.Allocs)
 			})
 		}
 	}
+}
+
+func TestMedianAndSpread(t *testing.T) {
+	t.Parallel()
+	least, greatest := report.Series{3, 1, 2}.Spread()
+	assert.Equal(t, []float64{1, 3, 2, 2.5}, []float64{least, greatest, report.Series{3, 1, 2}.Median(), report.Series{4, 1, 3, 2}.Median()})
 }

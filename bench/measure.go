@@ -47,16 +47,27 @@ func (b *bench) start(ctx context.Context, p peer.Peer, name workload.Name) (*lo
 		return nil, err
 	}
 	l := &loaded{Process: s}
-	if n := name.Live(); n > 0 {
-		issue := s.Issue
-		if name == workload.Unknown {
-			issue = s.Foreign
-		}
-		if l.tokens, err = issue(n); err != nil {
-			return nil, errors.Join(err, s.Stop())
-		}
+	switch {
+	case name == workload.Unknown:
+		l.tokens, err = b.foreign(ctx, p, name.Live())
+	case name.Live() > 0:
+		l.tokens, err = s.Issue(name.Live())
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Stop())
 	}
 	return l, nil
+}
+
+// foreign returns tokens of the right form that no server knows which is yet to
+// be asked: those of a server that is gone.
+func (b *bench) foreign(ctx context.Context, p peer.Peer, n int) (tokens []string, err error) {
+	s, err := server.Start(ctx, b.cores, 1, p, peer.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Stop()) }()
+	return s.Issue(n)
 }
 
 func (l *loaded) dial(name workload.Name) error {
@@ -156,14 +167,29 @@ func (b *bench) prepare(s *loaded, name workload.Name) error {
 
 // inProcess measures a workload on the handler alone, in a process of its own.
 func (b *bench) inProcess(ctx context.Context, p peer.Peer, name workload.Name) (sample report.Sample, err error) {
-	s, err := server.Start(ctx, b.cores, 1, p, peer.Options{})
+	s, err := b.start(ctx, p, name)
 	if err != nil {
 		return sample, err
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
-	r, err := s.Do(fmt.Sprintf("inprocess %s %g", name, b.measure.Seconds()))
+	r, err := s.InProcess(name, s.tokens, b.measure)
 	if err != nil {
 		return sample, err
 	}
 	return report.Sample{CPU: float64(r.CPU) / float64(r.Operations), Allocs: r.Allocs, Bytes: r.Bytes}, nil
+}
+
+// verify makes sure, before anything is measured, that a server refuses what its
+// peer is known to refuse.
+func (b *bench) verify(ctx context.Context, p peer.Peer) (err error) {
+	unknown, err := b.foreign(ctx, p, 1)
+	if err != nil {
+		return err
+	}
+	s, err := b.start(ctx, p, workload.ClientCredentials)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Stop()) }()
+	return workload.Verify(ctx, s.Addr, p, unknown[0])
 }

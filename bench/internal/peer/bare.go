@@ -25,7 +25,7 @@ func Bare() Peer {
 		Name: "bare", Title: "bare Gin handler", Limit: true, Refusal: http.StatusUnauthorized, Requests: 2, New: newBare,
 		Notes: []string{"checks no client, code, verifier or refresh token and stores nothing; only the guarded route refuses"},
 		Lax: []string{
-			"a wrong client secret", "a redirect URI that is not registered", "a code used before", "the tokens of a code used twice",
+			"a wrong client secret", "a code for a redirect URI that is not registered", "a code used before", "the tokens of a code used twice",
 			"a wrong code verifier", "a missing code verifier", "a refresh token two rotations old", "the tokens of a refresh token used twice",
 		},
 	}
@@ -79,10 +79,7 @@ func (b *bare) authenticate(c *gin.Context) {
 		_, found = b.users[token]
 	}
 	if !found {
-		c.Header("WWW-Authenticate", `Bearer realm="oauth", error="invalid_token"`)
-		c.AbortWithStatusJSON(http.StatusUnauthorized, gin.H{
-			"error": "invalid_token", "error_description": "The access token is not valid.",
-		})
+		refuse(c)
 	}
 }
 

@@ -82,7 +82,7 @@ type Instance struct {
 // All returns the peers in the order of the tables. The first is the limit that
 // the others are compared with, the second is this project.
 func All() []Peer {
-	return []Peer{Bare(), Ours(), OursLimited()}
+	return []Peer{Bare(), Ours(), OursLimited(), Osin(), GoOAuth2()}
 }
 
 // Find returns the peer of this name.
@@ -103,3 +103,12 @@ func newRouter() *gin.Engine {
 
 // ok is the handler behind the guard of every peer.
 func ok(c *gin.Context) { c.String(http.StatusOK, "ok") }
+
+// refuse is the answer to a token that is not valid, for the peers that leave it
+// to the application (RFC 6750, section 3).
+func refuse(c *gin.Context) {
+	c.Header("WWW-Authenticate", `Bearer realm="oauth", error="invalid_token"`)
+	c.AbortWithStatusJSON(http.StatusUnauthorized, gin.H{
+		"error": "invalid_token", "error_description": "The access token is not valid.",
+	})
+}

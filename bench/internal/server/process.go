@@ -11,8 +11,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/gin-oauth/gin-oauth-server/bench/internal/peer"
+	"github.com/gin-oauth/gin-oauth-server/bench/internal/workload"
 )
 
 // Process is a peer that runs in a process of its own.
@@ -112,14 +114,9 @@ func (s *Process) Do(command string) (Reply, error) {
 }
 
 // Issue has the process make live tokens.
-func (s *Process) Issue(n int) ([]string, error) { return s.tokens("issue", n) }
-
-// Foreign has it make tokens of the right form that it does not know.
-func (s *Process) Foreign(n int) ([]string, error) { return s.tokens("foreign", n) }
-
-func (s *Process) tokens(command string, n int) ([]string, error) {
-	file := filepath.Join(s.dir, command)
-	if _, err := s.Do(fmt.Sprintf("%s %d %s", command, n, file)); err != nil {
+func (s *Process) Issue(n int) ([]string, error) {
+	file := filepath.Join(s.dir, "issued")
+	if _, err := s.Do(fmt.Sprintf("issue %d %s", n, file)); err != nil {
 		return nil, err
 	}
 	b, err := os.ReadFile(file)
@@ -130,5 +127,14 @@ func (s *Process) tokens(command string, n int) ([]string, error) {
 	if len(tokens) != n {
 		return nil, fmt.Errorf("%s: made %d tokens, not %d", s.Peer.Name, len(tokens), n)
 	}
-	return tokens, nil
+	return tokens, os.Remove(file)
+}
+
+// InProcess has the process run a workload on its handler, without sockets.
+func (s *Process) InProcess(name workload.Name, tokens []string, d time.Duration) (Reply, error) {
+	file := filepath.Join(s.dir, "tokens")
+	if err := os.WriteFile(file, []byte(strings.Join(tokens, "\n")), 0o600); err != nil {
+		return Reply{}, fmt.Errorf("%s: tokens: %w", s.Peer.Name, err)
+	}
+	return s.Do(fmt.Sprintf("inprocess %s %g %s", name, d.Seconds(), file))
 }

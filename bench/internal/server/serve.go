@@ -4,13 +4,12 @@
 // The process prints the address that it listens on. Then it answers each line
 // of its input with one line of JSON, and it ends with its input:
 //
-//	usage                 processor time so far, and the most memory so far
-//	issue N FILE          makes N live tokens and writes them to a file, one a line
-//	foreign N FILE        the same of tokens that another process of this kind issued
-//	heap                  live heap, and how long a full collection takes
-//	profile FILE          begins a CPU profile
-//	profiled              ends it
-//	inprocess NAME SECS   runs a workload on the handler without sockets
+//	usage                      processor time so far, and the most memory so far
+//	issue N FILE               makes N live tokens and writes them to a file, one a line
+//	heap                       live heap, and how long a full collection takes
+//	profile FILE               begins a CPU profile
+//	profiled                   ends it
+//	inprocess NAME SECS FILE   runs a workload on the handler without sockets, with the tokens of a file
 package server
 
 import (
@@ -66,7 +65,7 @@ func Serve(p peer.Peer, opts peer.Options, in io.Reader, out io.Writer) error {
 	go func() { ended <- srv.Serve(ln) }()
 	fmt.Fprintln(out, ln.Addr())
 
-	c := commands{peer: p, opts: opts, instance: instance}
+	c := commands{peer: p, instance: instance}
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
 		reply, err := c.do(lines.Text())
@@ -88,14 +87,13 @@ func Serve(p peer.Peer, opts peer.Options, in io.Reader, out io.Writer) error {
 
 type commands struct {
 	peer     peer.Peer
-	opts     peer.Options
 	instance *peer.Instance
 
 	profiling *os.File
 }
 
 func (c *commands) do(line string) (reply Reply, err error) {
-	var word, name string
+	var word, name, file string
 	var n int
 	var seconds float64
 	switch word, _, _ = strings.Cut(line, " "); word {
@@ -108,13 +106,13 @@ func (c *commands) do(line string) (reply Reply, err error) {
 		err = c.profiling.Close()
 	case "heap":
 		reply.Heap, reply.GC = heap()
-	case "issue", "foreign":
-		if _, err = fmt.Sscanf(line, word+" %d %s", &n, &name); err == nil {
-			err = c.write(word == "foreign", n, name)
+	case "issue":
+		if _, err = fmt.Sscanf(line, "issue %d %s", &n, &file); err == nil {
+			err = c.issue(n, file)
 		}
 	case "inprocess":
-		if _, err = fmt.Sscanf(line, word+" %s %g", &name, &seconds); err == nil {
-			reply, err = c.inProcess(workload.Name(name), time.Duration(seconds*float64(time.Second)))
+		if _, err = fmt.Sscanf(line, "inprocess %s %g %s", &name, &seconds, &file); err == nil {
+			reply, err = c.inProcess(workload.Name(name), time.Duration(seconds*float64(time.Second)), file)
 		}
 	default:
 		err = fmt.Errorf("unknown command %q", word)
@@ -129,36 +127,23 @@ func (c *commands) profile(file string) (err error) {
 	return pprof.StartCPUProfile(c.profiling)
 }
 
-// tokens makes live tokens of this instance, or of another one that is then gone.
-func (c *commands) tokens(foreign bool, n int, each func(token string) error) error {
-	instance := c.instance
-	if foreign {
-		var err error
-		if instance, err = c.peer.New(c.opts); err != nil {
-			return err
-		}
-		if instance.Close != nil {
-			defer instance.Close()
-		}
-	}
-	if instance.Issue != nil {
-		return instance.Issue(n, each)
-	}
-	return workload.Issue(instance.Handler, n, each)
-}
-
-// write makes tokens and keeps none in memory. What was garbage on the way is
-// gone before the load begins.
-func (c *commands) write(foreign bool, n int, file string) error {
+// issue makes live tokens and keeps none in memory. What was garbage on the way
+// is gone before the load begins.
+func (c *commands) issue(n int, file string) error {
 	f, err := os.Create(file)
 	if err != nil {
 		return err
 	}
 	w := bufio.NewWriter(f)
-	err = c.tokens(foreign, n, func(token string) error {
+	each := func(token string) error {
 		_, err := w.WriteString(token + "\n")
 		return err
-	})
+	}
+	if c.instance.Issue != nil {
+		err = c.instance.Issue(n, each)
+	} else {
+		err = workload.Issue(c.instance.Handler, n, each)
+	}
 	err = errors.Join(err, w.Flush(), f.Close())
 	runtime.GC()
 	return err
@@ -176,17 +161,12 @@ func heap() (live, collection int64) {
 }
 
 // inProcess runs a workload on the handler alone: warm first, then measured.
-func (c *commands) inProcess(name workload.Name, d time.Duration) (Reply, error) {
-	var tokens []string
-	if n := name.Live(); n > 0 {
-		err := c.tokens(name == workload.Unknown, n, func(token string) error {
-			tokens = append(tokens, token)
-			return nil
-		})
-		if err != nil {
-			return Reply{}, err
-		}
+func (c *commands) inProcess(name workload.Name, d time.Duration, file string) (Reply, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return Reply{}, err
 	}
+	tokens := strings.Fields(string(text))
 	session, err := workload.New(name, c.peer, tokens, 0, 1)
 	if err != nil {
 		return Reply{}, err

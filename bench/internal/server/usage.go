@@ -16,7 +16,7 @@ func usage() (cpu, rss int64, err error) {
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
 		return 0, 0, fmt.Errorf("getrusage: %w", err)
 	}
-	rss = int64(u.Maxrss) //nolint:unconvert // an int32 on some systems
+	rss = int64(u.Maxrss)         //nolint:unconvert // an int32 on some systems
 	if runtime.GOOS != "darwin" { // there it is in bytes
 		rss <<= 10
 	}

@@ -18,7 +18,7 @@ type Check string
 // is not checked costs nothing.
 const (
 	WrongSecret    Check = "a wrong client secret"
-	WrongRedirect  Check = "a redirect URI that is not registered"
+	WrongRedirect  Check = "a code for a redirect URI that is not registered"
 	CodeReuse      Check = "a code used before"
 	CodeRevokes    Check = "the tokens of a code used twice"
 	WrongVerifier  Check = "a wrong code verifier"
@@ -82,7 +82,7 @@ func (c *checker) find(unknown string) {
 	}).Status != 200)
 	evil := authorizeQuery(f.verifiers[0], "https://evil.example/callback")
 	location := c.send(Request{Method: "GET", Path: peer.AuthorizePath, Query: evil}).Location
-	c.note(WrongRedirect, !strings.HasPrefix(location, "https://evil.example"))
+	c.note(WrongRedirect, !strings.HasPrefix(location, "https://evil.example") || !strings.Contains(location, "code="))
 
 	// A code can be used once and only with its verifier. Some servers spend the
 	// code when it comes with a wrong verifier, so each try gets one of its own.
