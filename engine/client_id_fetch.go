@@ -25,7 +25,8 @@ const (
 	documentDialLimit = 2 * time.Second // per address
 	maxDialled        = 3               // addresses tried per fetch
 	maxDocuments      = 1000            // that are kept
-	maxFetches        = 16              // that are under way
+	maxFetches        = 32              // that are under way
+	maxFetchesOfHost  = 4               // of them, so that one slow host leaves room for others
 )
 
 // clientDocuments fetches client ID metadata documents and keeps them for a
@@ -41,6 +42,8 @@ type clientDocuments struct {
 	kept    map[string]*list.Element
 	recent  *list.List
 	fetches map[string]*documentFetch
+	// hosts counts the fetches of each host.
+	hosts map[string]int
 }
 
 type keptDocument struct {
@@ -67,7 +70,7 @@ func newClientDocuments(policy ClientIDDocumentPolicy, now func() time.Time) *cl
 	}
 	d := &clientDocuments{
 		policy: policy, now: now,
-		kept: map[string]*list.Element{}, recent: list.New(), fetches: map[string]*documentFetch{},
+		kept: map[string]*list.Element{}, recent: list.New(), fetches: map[string]*documentFetch{}, hosts: map[string]int{},
 	}
 	d.http = &http.Client{
 		// A redirect is an answer like any other that is not 200.
@@ -85,12 +88,16 @@ func newClientDocuments(policy ClientIDDocumentPolicy, now func() time.Time) *cl
 	return d
 }
 
+// errPanic is that of a policy function.
+var errPanic = errors.New("panic")
+
 // notFetched is the answer when it is not known whether there is such a client;
-// the request may be repeated.
+// the request may be repeated. It is no fault of this server: anybody can name a
+// host that does not answer.
 func notFetched(cause error) error {
 	return (&Error{
 		Code: CodeTemporarilyUnavailable, Status: http.StatusServiceUnavailable, Reason: "client_document",
-		Description: "The metadata document of the client could not be fetched.",
+		Description: "The metadata document of the client could not be fetched.", elsewhere: !errors.Is(cause, errPanic),
 	}).because(cause)
 }
 
@@ -124,9 +131,11 @@ func (d *clientDocuments) keptOrFetch(ctx context.Context, id string, u *url.URL
 		return c, nil
 	}
 	f, ok := d.fetches[id]
-	if !ok && len(d.fetches) < maxFetches {
+	host := u.Hostname()
+	if !ok && len(d.fetches) < maxFetches && d.hosts[host] < maxFetchesOfHost {
 		f = &documentFetch{done: make(chan struct{})}
 		d.fetches[id] = f
+		d.hosts[host]++
 		go d.run(ctx, f, id, u)
 	}
 	return nil, f
@@ -169,11 +178,15 @@ func (d *clientDocuments) run(ctx context.Context, f *documentFetch, id string, 
 	defer func() {
 		// Nobody above would catch it, and those who wait would wait for ever.
 		if v := recover(); v != nil {
-			f.client, f.err = nil, notFetched(fmt.Errorf("panic: %v", v))
+			f.client, f.err = nil, notFetched(fmt.Errorf("%w: %v", errPanic, v))
 		}
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		delete(d.fetches, id)
+		host := u.Hostname()
+		if d.hosts[host]--; d.hosts[host] == 0 {
+			delete(d.hosts, host)
+		}
 		if f.client != nil {
 			d.keep(f.client, d.now().Add(keep))
 		}
@@ -240,7 +253,7 @@ func (d *clientDocuments) dial(ctx context.Context, network, address string) (co
 	// their panic: this is a goroutine of the transport.
 	defer func() {
 		if v := recover(); v != nil {
-			conn, err = nil, fmt.Errorf("panic: %v", v)
+			conn, err = nil, fmt.Errorf("%w: %v", errPanic, v)
 		}
 	}()
 	// The transport does not end a dial together with its request.

@@ -213,6 +213,7 @@ func TestClientIDDocumentAnswers(t *testing.T) {
 			p.LookupIP = func(context.Context, string) ([]netip.Addr, error) { panic("by the test") }
 		}))
 		f.assertNoClient(t, 503, unavailable, "client_document")
+		assert.Equal(t, engine.EventFault, f.lastEvent(t).Type, "that is the application's")
 	})
 }
 
@@ -303,24 +304,56 @@ func TestClientIDDocumentTime(t *testing.T) {
 		wg.Wait()
 		assert.EqualValues(t, 1, h.fetches.Load())
 	})
-	t.Run("CIMD-6 at most 16 fetches at a time", func(t *testing.T) {
-		t.Parallel()
-		h := newDocumentHost(t)
-		synctest.Test(t, func(t *testing.T) {
-			f := newFixture(t, h.policy(func(p *engine.ClientIDDocumentPolicy) {
-				p.LookupIP = func(ctx context.Context, _ string) ([]netip.Addr, error) {
+	// slow is a fixture whose hosts are never found, and n requests to each of as
+	// many hosts that wait for them.
+	slow := func(t *testing.T, h *documentHost, hosts, n int) (*fixture, *sync.WaitGroup) {
+		t.Helper()
+		f := newFixture(t, h.policy(func(p *engine.ClientIDDocumentPolicy) {
+			lookup := h.lookup
+			p.LookupIP = func(ctx context.Context, host string) ([]netip.Addr, error) {
+				if strings.HasPrefix(host, "slow") {
 					<-ctx.Done()
 					return nil, ctx.Err()
 				}
-			}))
-			var wg sync.WaitGroup
-			for i := range 16 {
-				wg.Go(func() { f.do(get(az(byDocument(fmt.Sprintf("client_id=%s%d", docID, i))...))) })
+				return lookup(ctx, host)
 			}
-			synctest.Wait()
+		}))
+		wg := new(sync.WaitGroup)
+		for i := range hosts * n {
+			wg.Go(func() { f.do(get(az(byDocument(fmt.Sprintf("client_id=https://slow%d.test/%d", i%hosts, i))...))) })
+		}
+		synctest.Wait()
+		return f, wg
+	}
+	t.Run("CIMD-6 at most 32 fetches at a time", func(t *testing.T) {
+		t.Parallel()
+		h := newDocumentHost(t)
+		synctest.Test(t, func(t *testing.T) {
+			f, wg := slow(t, h, 8, 4)
 			f.assertNoClient(t, 503, unavailable, "too many documents")
 			wg.Wait()
-			f.assertNoClient(t, 503, unavailable, "deadline exceeded")
+			f.assertNoClient(t, 503, unavailable, "deadline exceeded", "client_id=https://slow.test/")
 		})
+	})
+	t.Run("CIMD-6 at most four of one host", func(t *testing.T) {
+		t.Parallel()
+		h := newDocumentHost(t)
+		synctest.Test(t, func(t *testing.T) {
+			f, wg := slow(t, h, 1, 4)
+			f.assertNoClient(t, 503, unavailable, "too many documents", "client_id=https://slow0.test/one-more")
+			f.assertNoClient(t, 503, unavailable, "certificate", "client_id=https://other.test/")
+			wg.Wait()
+			f.assertNoClient(t, 503, unavailable, "deadline exceeded", "client_id=https://slow0.test/one-more")
+		})
+	})
+	t.Run("CIMD-6 a host that does not answer is no fault of the server", func(t *testing.T) {
+		t.Parallel()
+		h := newDocumentHost(t)
+		h.addrs = nil
+		f := newFixture(t, h.policy())
+		f.assertNoClient(t, 503, unavailable, "no address")
+		assert.Equal(t, engine.EventRefused, f.lastEvent(t).Type)
+		assert.NotContains(t, f.logs.String(), "level=ERROR")
+		assert.Contains(t, f.logs.String(), "level=INFO")
 	})
 }

@@ -72,6 +72,10 @@ type Error struct {
 	// with [Config].AllowErrorDetails.
 	Sent     string
 	Expected []string
+
+	// elsewhere says that another server failed that the caller chose: a refusal
+	// and no fault, whatever the status.
+	elsewhere bool
 }
 
 // Error returns code, description and cause, for logs.

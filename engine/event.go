@@ -164,7 +164,7 @@ func (p *process) tell(ctx context.Context, e Event) {
 func (p *process) refused(ctx context.Context, e Event, err *Error) *Error {
 	p.refer(err)
 	e.Type, e.Reason, e.Err = EventRefused, err.Reason, err
-	if err.HTTPStatus() >= 500 {
+	if err.HTTPStatus() >= 500 && !err.elsewhere {
 		e.Type = EventFault
 	}
 	p.emit(ctx, e)
