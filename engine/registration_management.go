@@ -59,7 +59,7 @@ func (s *Server) manageClient(r *http.Request, ev *Event) (*ClientResponse, *Err
 	}
 	switch r.Method {
 	case http.MethodPut:
-		return s.replaceClient(r, client.ID, token, ev)
+		return s.replaceClient(r, client, token, ev)
 	case http.MethodDelete:
 		if !client.SelfRegistered {
 			return nil, clientAdopted()
@@ -91,7 +91,8 @@ func clientAdopted() *Error {
 
 // replaceClient replaces everything that a client registered (RFC 7592, section
 // 2.2). Users are asked again after it: what they allowed was another client.
-func (s *Server) replaceClient(r *http.Request, id, token string, ev *Event) (*ClientResponse, *Error) {
+func (s *Server) replaceClient(r *http.Request, before *model.Client, token string, ev *Event) (*ClientResponse, *Error) {
+	id := before.ID
 	m, e := s.readMetadata(r)
 	if e != nil {
 		return nil, e
@@ -113,6 +114,14 @@ func (s *Server) replaceClient(r *http.Request, id, token string, ev *Event) (*C
 		return nil, fault(err, "random")
 	}
 	ctx := r.Context()
+	everybody := model.GrantFilter{ClientID: id}
+	// A client that becomes confidential is shown its secret this once, so what can
+	// fail comes first: with nothing changed, it can ask again.
+	if before.Public && s.cfg.Consents != nil {
+		if err := s.cfg.Consents.DeleteConsents(ctx, everybody); err != nil {
+			return nil, busy(asError(err, "delete_consents"))
+		}
+	}
 	var saved *model.Client
 	var shown string
 	err = s.cfg.Clients.UpdateClient(ctx, id, func(c *model.Client) error {
@@ -142,8 +151,12 @@ func (s *Server) replaceClient(r *http.Request, id, token string, ev *Event) (*C
 	// users allowed to what it was before.
 	own, cancel := ownContext(ctx)
 	defer cancel()
-	if err := s.forget(own, model.GrantFilter{ClientID: id}, *ev); err != nil {
-		return nil, busy(asError(err, "delete_consents"))
+	if err := s.forget(own, everybody, *ev); err != nil {
+		e := asError(err, "delete_consents")
+		if shown == "" {
+			return nil, busy(e)
+		}
+		_ = s.refused(own, *ev, e) // its users were forgotten a moment ago, and the secret would be lost
 	}
 	res := s.clientResponse(saved, token)
 	res.Secret = shown

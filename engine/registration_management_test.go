@@ -142,6 +142,28 @@ func TestReplaceClient(t *testing.T) {
 		assert.Empty(t, consents)
 	})
 
+	t.Run("7592-2 a store that cannot forget consents loses no secret", func(t *testing.T) {
+		t.Parallel()
+		consents := &forgetful{}
+		f := newFixture(t, withRegistration(), func(c *engine.Config) {
+			consents.ConsentModel = c.Model.(model.ConsentModel)
+			c.Consents = consents
+		})
+		public := strings.Replace(newClient, "{", `{"token_endpoint_auth_method":"none",`, 1)
+		c, _ := f.registerOK(t, public)
+		consents.failAt(1)
+		a := f.manage("PUT", c, put(c, uris))
+		assert.Equal(t, http.StatusServiceUnavailable, a.Code)
+		assert.Equal(t, "none", f.manage("GET", c, "").json(t)["token_endpoint_auth_method"], "nothing was changed")
+		consents.failAt(2) // the first is before the change
+		a = f.manage("PUT", c, put(c, uris))
+		require.Equal(t, http.StatusOK, a.Code)
+		assert.NotEmpty(t, a.json(t)["client_secret"])
+		assert.Equal(t, 1, f.countEvents(engine.EventClientChanged))
+		consents.failAt(1) // no secret is at stake
+		assert.Equal(t, http.StatusServiceUnavailable, f.manage("PUT", c, put(c, uris)).Code)
+	})
+
 	f := newFixture(t, withRegistration())
 	c, before := f.registerOK(t, newClient)
 	adopted, _ := f.registerOK(t, newClient)
@@ -220,6 +242,21 @@ func TestDeleteClient(t *testing.T) {
 			assert.Equal(t, http.StatusOK, f.manage("GET", c, "").Code, "it can ask again")
 		}
 	})
+}
+
+// forgetful fails one of the next attempts to forget.
+type forgetful struct {
+	model.ConsentModel
+	calls, failing int
+}
+
+func (f *forgetful) failAt(call int) { f.calls, f.failing = 0, call }
+
+func (f *forgetful) DeleteConsents(ctx context.Context, filter model.GrantFilter) error {
+	if f.calls++; f.calls == f.failing {
+		return errors.New("db down")
+	}
+	return f.ConsentModel.DeleteConsents(ctx, filter)
 }
 
 type failingGrants struct{ model.GrantModel }
