@@ -51,8 +51,13 @@ func (s *Server) verifyLimited(r *http.Request, cred clientCredentials, endpoint
 	client, err := s.verifyClient(ctx, cred)
 	if err != nil {
 		if err.Code == CodeInvalidClient {
-			guesses.failed(ctx)
+			if e := guesses.failed(ctx); e != nil {
+				return nil, e
+			}
 		}
+		return nil, err
+	}
+	if err := guesses.succeeded(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.limitClient(r, endpoint, client, cred.method != model.AuthNone); err != nil {

@@ -66,8 +66,13 @@ func (s *Server) deviceRequest(ctx context.Context, typed string, ev *Event) (*D
 	code, client, e := s.pendingDevice(ctx, user, ev)
 	if e != nil {
 		if e.Reason == ReasonUserCode {
-			guesses.failed(ctx)
+			if tooMany := guesses.failed(ctx); tooMany != nil {
+				return nil, tooMany
+			}
 		}
+		return nil, e
+	}
+	if e := guesses.succeeded(ctx); e != nil {
 		return nil, e
 	}
 	return &DeviceRequest{

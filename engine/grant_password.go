@@ -33,10 +33,15 @@ func (g passwordGrant) Decide(ctx context.Context, req *TokenRequest) (*Decision
 	user, err := g.s.cfg.CheckPassword(ctx, req.Client, username, password)
 	switch {
 	case errors.Is(err, model.ErrNoUser), err == nil && (user == nil || user.ID == ""):
-		guesses.failed(ctx)
+		if err := guesses.failed(ctx); err != nil {
+			return nil, err
+		}
 		return nil, refuse(CodeInvalidGrant, "user_credentials", "The user credentials are not valid.")
 	case err != nil:
 		return nil, asError(err, "check_password")
+	}
+	if err := guesses.succeeded(ctx); err != nil {
+		return nil, err
 	}
 	return &Decision{UserID: user.ID}, nil
 }

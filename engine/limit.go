@@ -120,9 +120,16 @@ func (s *Server) limitDeviceCodes(r *http.Request, c *model.Client) *Error {
 }
 
 // guesses counts failed attempts to know a secret. The zero value counts nothing.
+//
+// An attempt is allowed before it is made, and counted once it failed. Of many at
+// once no more are answered than would be one after the other: what failed beyond
+// the limit gets the answer of who has to wait, and so does what was right, if
+// others failed meanwhile.
 type guesses struct {
 	s             *Server
 	endpoint, key string
+	// before is how many attempts of all had failed when this one was allowed.
+	before uint64
 }
 
 // guesses returns the counter for who tries a secret of a client from an address.
@@ -136,7 +143,7 @@ func (s *Server) guesses(r *http.Request, endpoint string, cred clientCredential
 		id = "?" // no client has such a name
 	}
 	// One counter for all endpoints: they ask for the same secret.
-	return guesses{s, endpoint, "secret " + loggable(id) + " " + s.address(r)}
+	return guesses{s: s, endpoint: endpoint, key: "secret " + loggable(id) + " " + s.address(r)}
 }
 
 // passwordGuesses returns the counter for who tries passwords of a user, with
@@ -145,16 +152,18 @@ func (s *Server) passwordGuesses(r *http.Request, username string) guesses {
 	if isOff(s.cfg.RateLimits.Failures) {
 		return guesses{}
 	}
-	return guesses{s, atToken, "password " + loggable(username) + " " + s.address(r)}
+	return guesses{s: s, endpoint: atToken, key: "password " + loggable(username) + " " + s.address(r)}
 }
 
 // AllowLogin is for the login page of the application: it returns an *Error with
 // status 429 and Retry-After if too many passwords for this user from this address
 // were wrong, as [Server.LoginFailed] was told. It then refuses before the
-// password is looked at. The password grant counts the same.
+// password is looked at. The password grant counts the same. Attempts that are
+// under way at the same time do not see each other.
 func (s *Server) AllowLogin(r *http.Request, username string) error {
 	ctx := r.Context()
-	if err := s.passwordGuesses(r, username).allowed(ctx); err != nil {
+	attempt := s.passwordGuesses(r, username)
+	if err := attempt.allowed(ctx); err != nil {
 		return s.refused(ctx, Event{Endpoint: atLogin}, err)
 	}
 	return nil
@@ -163,7 +172,8 @@ func (s *Server) AllowLogin(r *http.Request, username string) error {
 // LoginFailed counts a wrong password, or one for a user that there is not. See
 // [RateLimits].Failures.
 func (s *Server) LoginFailed(r *http.Request, username string) {
-	s.passwordGuesses(r, username).failed(r.Context())
+	attempt := s.passwordGuesses(r, username)
+	_ = attempt.failed(r.Context()) // the application has its own answer
 }
 
 // userCodeGuesses returns the counter for a user who types the codes of devices
@@ -172,23 +182,38 @@ func (s *Server) userCodeGuesses(userID string) guesses {
 	if isOff(s.cfg.RateLimits.Failures) {
 		return guesses{}
 	}
-	return guesses{s, atDevice, "user_code " + userID}
+	return guesses{s: s, endpoint: atDevice, key: "user_code " + userID}
 }
 
 // allowed says whether one more attempt may be made.
-func (g guesses) allowed(ctx context.Context) *Error {
+func (g *guesses) allowed(ctx context.Context) *Error {
 	if g.s == nil {
 		return nil
 	}
-	wait := g.s.take(ctx, g.endpoint, g.key, 0, g.s.cfg.RateLimits.Failures)
-	return tooMany(wait, "limit_failures", "Too many attempts have failed.")
+	g.before = g.s.failures.Load()
+	return g.tooMany(g.s.take(ctx, g.endpoint, g.key, 0, g.s.cfg.RateLimits.Failures))
 }
 
-// failed counts an attempt that failed.
-func (g guesses) failed(ctx context.Context) {
-	if g.s != nil {
-		g.s.take(ctx, g.endpoint, g.key, 1, g.s.cfg.RateLimits.Failures)
+// succeeded says whether an attempt that was right may succeed.
+func (g *guesses) succeeded(ctx context.Context) *Error {
+	if g.s == nil || g.s.failures.Load() == g.before {
+		return nil
 	}
+	return g.allowed(ctx)
+}
+
+// failed counts an attempt that failed. It returns what is to be answered instead
+// if too many did.
+func (g *guesses) failed(ctx context.Context) *Error {
+	if g.s == nil {
+		return nil
+	}
+	g.s.failures.Add(1)
+	return g.tooMany(g.s.take(ctx, g.endpoint, g.key, 1, g.s.cfg.RateLimits.Failures))
+}
+
+func (g *guesses) tooMany(wait time.Duration) *Error {
+	return tooMany(wait, "limit_failures", "Too many attempts have failed.")
 }
 
 // tooMany is the answer to who has to wait; nil if nobody has.

@@ -41,7 +41,11 @@ func BenchmarkLimits(b *testing.B) {
 	b.Run("failures", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := s.guesses(r, atToken, clientCredentials{id: "web", method: model.AuthSecretBasic}).allowed(b.Context()); err != nil {
+			attempt := s.guesses(r, atToken, clientCredentials{id: "web", method: model.AuthSecretBasic})
+			if err := attempt.allowed(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			if err := attempt.succeeded(b.Context()); err != nil {
 				b.Fatal(err)
 			}
 		}

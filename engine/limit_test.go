@@ -121,6 +121,40 @@ func TestLimitFailures(t *testing.T) {
 		other.RemoteAddr = there
 		require.NoError(t, f.srv.AllowLogin(other, "alice"))
 	})
+	t.Run("6749-2.3.1 so are those that are sent at the same time", func(t *testing.T) {
+		t.Parallel()
+		// Whatever is sent has been allowed before anything is looked at, and the right
+		// secret is looked at last.
+		const n = 20
+		var allowed sync.WaitGroup
+		allowed.Add(n + 1)
+		wrongAreDone := make(chan struct{})
+		f := newFixture(t, few, func(c *engine.Config) {
+			c.RateLimits.Address, c.RateLimits.Client = model.Rate{}, model.Rate{}
+			c.VerifySecret = func(_ context.Context, _ *model.Client, secret string) (bool, error) {
+				allowed.Done()
+				allowed.Wait()
+				if secret == "s3cret" {
+					<-wrongAreDone
+				}
+				return secret == "s3cret", nil
+			}
+		})
+		codes := make(chan int, n)
+		right := make(chan answer, 1)
+		go func() { right <- f.machine("conf", "s3cret", here) }()
+		for range n {
+			go func() { codes <- f.machine("conf", "wrong", here).Code }()
+		}
+		counts := map[int]int{}
+		for range n {
+			counts[<-codes]++
+		}
+		assert.Equal(t, map[int]int{http.StatusUnauthorized: 2, http.StatusTooManyRequests: n - 2}, counts)
+		close(wrongAreDone)
+		a := <-right
+		a.assertWait(t, "60")
+	})
 	t.Run("8628-5.1 wrong user codes are slowed", func(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t, few)

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync/atomic"
 
 	"github.com/gin-oauth/gin-oauth-server/internal/gcra"
 	"github.com/gin-oauth/gin-oauth-server/model"
@@ -24,6 +25,8 @@ type Server struct {
 	// resource is the API that this server guards itself.
 	resource *Resource
 	limits   model.LimitModel
+	// failures counts the attempts to know a secret that failed; see guesses.
+	failures atomic.Uint64
 	// accessTokens is nil without Config.AllowStaleAccessTokens.
 	accessTokens *accessTokenCache
 	// documents is nil without Config.ClientIDDocuments.
