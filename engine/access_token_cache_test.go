@@ -292,7 +292,7 @@ func TestStaleAccessTokensConfig(t *testing.T) {
 		assert.Equal(t, tt.id, found[0].ID)
 		assert.True(t, found[0].Fatal)
 		_, err := engine.NewResource(engine.ResourceConfig{
-			Verifier:               verifierFunc(nil),
+			Verifier:               verifierFunc(func(context.Context, string) (*model.Token, error) { return nil, model.ErrNotFound }),
 			AllowStaleAccessTokens: cfg.AllowStaleAccessTokens, AccessTokenCacheSize: cfg.AccessTokenCacheSize,
 		})
 		require.ErrorContains(t, err, "engine: Resource"+found[0].String())

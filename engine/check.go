@@ -52,6 +52,7 @@ func (c *Config) check() []Finding {
 	if c.Model == nil {
 		f.add("model-missing", "Model", "is missing", "set a store, such as memstore.New()", "")
 	}
+	c.checkStorage(&f)
 	c.checkURLs(&f)
 	c.checkScopes(&f)
 	c.checkLifetimes(&f)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gin-oauth/gin-oauth-server/engine"
+	"github.com/gin-oauth/gin-oauth-server/memstore"
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
 
@@ -79,6 +80,29 @@ func TestCheckWarns(t *testing.T) {
 			assert.Contains(t, log.String(), "level=WARN")
 			assert.Contains(t, log.String(), "id="+tt.id)
 		})
+	}
+}
+
+// A nil pointer in an interface is not nil, and would be found at first use.
+func TestCheckFindsNilStores(t *testing.T) {
+	t.Parallel()
+	var store *memstore.Store
+	for field, edit := range map[string]func(*engine.Config){
+		"Model":     func(c *engine.Config) { c.Model = store },
+		"Consents":  func(c *engine.Config) { c.Consents = store },
+		"GrantList": func(c *engine.Config) { c.GrantList = store },
+		"Clients":   func(c *engine.Config) { c.Clients = store },
+		"Devices":   func(c *engine.Config) { c.Devices = store },
+		"Limits":    func(c *engine.Config) { c.Limits = store },
+	} {
+		cfg := quietConfig()
+		edit(&cfg)
+		found := engine.Check(cfg)
+		require.Len(t, found, 1, field)
+		assert.Equal(t, "Config."+field+" is a *memstore.Store that is nil: see that it was made, or leave the field out", found[0].String())
+		assert.Equal(t, "storage-nil", found[0].ID)
+		_, err := engine.New(cfg)
+		require.ErrorContains(t, err, "engine: "+found[0].String())
 	}
 }
 

@@ -32,6 +32,9 @@ func TestNewResourceProblems(t *testing.T) {
 		assert.Contains(t, err.Error(), want)
 	}
 	assert.Equal(t, 4, strings.Count(err.Error(), "\n"), err)
+
+	_, err = engine.NewResource(engine.ResourceConfig{Verifier: verifierFunc(nil)})
+	require.ErrorContains(t, err, "Verifier is a engine_test.verifierFunc that is nil")
 }
 
 // TestResourceAlone guards an API that knows the authorization server by a

@@ -86,6 +86,9 @@ func NewResource(cfg ResourceConfig) (*Resource, error) {
 	if cfg.Verifier == nil {
 		errs = append(errs, errors.New("engine: ResourceConfig.Verifier is missing: set introspect.New(…), or a store of your own"))
 	}
+	if isNilInside(cfg.Verifier) {
+		errs = append(errs, fmt.Errorf("engine: ResourceConfig.Verifier is a %T that is nil: see that it was made", cfg.Verifier))
+	}
 	if cfg.Resource != "" {
 		if u, err := url.Parse(cfg.Resource); err != nil || !u.IsAbs() || u.Host == "" || strings.Contains(cfg.Resource, "#") {
 			errs = append(errs, fmt.Errorf("engine: ResourceConfig.Resource %q must be an absolute URL without fragment", cfg.Resource))

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"fmt"
 	"log/slog"
+	"reflect"
 
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
@@ -40,6 +42,38 @@ func (c *Config) storages() []storage {
 		{"clients", c.Clients != nil},
 		{"devices", c.Devices != nil},
 		{"limits", c.Limits != nil},
+	}
+}
+
+// checkStorage finds what looks set but is a nil pointer: a store that could not
+// be opened, or a variable that nobody filled.
+func (c *Config) checkStorage(f *findings) {
+	if isNilInside(c.Model) {
+		f.addNil("Model", c.Model)
+		return // the others may have been taken from it
+	}
+	for _, st := range []struct {
+		field string
+		value any
+	}{{"Consents", c.Consents}, {"GrantList", c.GrantList}, {"Clients", c.Clients}, {"Devices", c.Devices}, {"Limits", c.Limits}} {
+		if isNilInside(st.value) {
+			f.addNil(st.field, st.value)
+		}
+	}
+}
+
+func (f *findings) addNil(field string, value any) {
+	f.add("storage-nil", field, fmt.Sprintf("is a %T that is nil", value), "see that it was made, or leave the field out", "")
+}
+
+// isNilInside reports whether an interface is not nil but holds something that
+// is.
+func isNilInside(value any) bool {
+	switch v := reflect.ValueOf(value); v.Kind() {
+	case reflect.Pointer, reflect.Func, reflect.Map, reflect.Slice, reflect.Chan:
+		return v.IsNil()
+	default:
+		return false
 	}
 }
 
