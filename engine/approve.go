@@ -166,11 +166,16 @@ func (s *Server) Deny(ctx context.Context, req *AuthorizeRequest, user *model.Us
 // becomes server_error. With a validated request the answer goes to the client,
 // with a nil one it is shown to the user.
 func (s *Server) Refuse(ctx context.Context, req *AuthorizeRequest, err error) *Error {
-	e := asError(err, "application")
-	ev := Event{Endpoint: atAuthorize}
-	if req != nil {
-		_ = req.redirect(e) // changes e
-		ev.ClientID, ev.Scope = req.ClientID, req.Scope
+	if req == nil {
+		return s.RefuseAt(ctx, atAuthorize, err)
 	}
-	return s.refused(ctx, ev, e)
+	e := asError(err, "application")
+	_ = req.redirect(e) // changes e
+	return s.refused(ctx, Event{Endpoint: atAuthorize, ClientID: req.ClientID, Scope: req.Scope}, e)
+}
+
+// RefuseAt is [Server.Refuse] at another endpoint, which [Event] names, such as
+// "device" or "applications". The answer is shown to the user.
+func (s *Server) RefuseAt(ctx context.Context, endpoint string, err error) *Error {
+	return s.refused(ctx, Event{Endpoint: endpoint}, asError(err, "application"))
 }

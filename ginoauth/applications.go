@@ -122,7 +122,7 @@ func (v *applicationsView) page() *ErrorPage {
 }
 
 func (v *applicationsView) reject(e *engine.Error) {
-	v.fail(v.c, v.engine.Refuse(v.c.Request.Context(), nil, e), v.page())
+	v.fail(v.c, v.report(v.c, nil, e), v.page())
 }
 
 func (v *applicationsView) badMethod(allow string) {
@@ -246,7 +246,7 @@ func (v *applicationsView) revokeWhat(user *model.User, from url.Values) error {
 		_, err := v.engine.RevokeApplications(ctx, user.ID)
 		return err
 	}
-	return v.engine.Refuse(ctx, nil, &engine.Error{
+	return v.report(v.c, nil, &engine.Error{
 		Code: engine.CodeInvalidRequest, Reason: "revoke_what",
 		Description: "Say what to revoke by one of the parameters grant, client_id and all=true.",
 	})

@@ -207,6 +207,9 @@ func TestApplicationsRefuse(t *testing.T) {
 		if tt.status == 405 {
 			assert.NotEmpty(t, res.Header.Get("Allow"), tt.name)
 		}
+		if res.StatusCode >= 400 {
+			assert.Equal(t, "applications", a.events.last().Endpoint, tt.name)
+		}
 	}
 	a.assertAlive(p, true)
 	assert.Len(t, a.listed(), 1)
@@ -259,6 +262,7 @@ func TestApplicationsFaults(t *testing.T) {
 	res := a.do("GET", applications, nil, asJSON)
 	assert.Equal(t, http.StatusInternalServerError, res.StatusCode)
 	assert.Contains(t, res.body, `"server_error"`)
+	assert.Equal(t, "applications", a.events.last().Endpoint)
 	a = newApp(t, nil)
 	srv, err := ginoauth.Wrap(a.oauth.Engine(), ginoauth.Options{})
 	require.NoError(t, err)

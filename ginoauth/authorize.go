@@ -66,7 +66,7 @@ func (s *Server) authorizeGet(c *gin.Context) {
 	}
 	form, err := s.engine.Seal(req, user)
 	if err != nil {
-		s.fail(c, s.engine.Refuse(c.Request.Context(), req, err), &ErrorPage{})
+		s.fail(c, s.report(c, req, err), &ErrorPage{})
 		return
 	}
 	s.askConsent(c, req, user, before, form)
@@ -153,7 +153,22 @@ func (s *Server) approve(c *gin.Context, req *engine.AuthorizeRequest, user *mod
 
 // refuse reports and shows an error that only the browser's user can be told.
 func (s *Server) refuse(c *gin.Context, e *engine.Error) {
-	s.fail(c, s.engine.Refuse(c.Request.Context(), nil, e), &ErrorPage{})
+	s.fail(c, s.report(c, nil, e), &ErrorPage{})
+}
+
+// report reports an error of ginoauth or of the application, and returns what is
+// answered: to the client of the request, or, without one, to the user.
+func (s *Server) report(c *gin.Context, req *engine.AuthorizeRequest, err error) *engine.Error {
+	ctx := c.Request.Context()
+	if req == nil {
+		switch c.Request.URL.Path {
+		case s.devicePath:
+			return s.engine.RefuseAt(ctx, "device", err)
+		case s.applicationsPath:
+			return s.engine.RefuseAt(ctx, "applications", err)
+		}
+	}
+	return s.engine.Refuse(ctx, req, err)
 }
 
 // user asks the application who is signed in. False: the answer is written. A
@@ -176,7 +191,7 @@ func (s *Server) userOr(c *gin.Context, req *engine.AuthorizeRequest, page *Erro
 	case err == nil:
 		return user, true
 	}
-	s.fail(c, s.engine.Refuse(c.Request.Context(), req, err), page)
+	s.fail(c, s.report(c, req, err), page)
 	return nil, false
 }
 
@@ -187,7 +202,7 @@ func (s *Server) notSignedIn(c *gin.Context, retry string) {
 		Code: engine.CodeAccessDenied, Status: http.StatusForbidden, Reason: "not_signed_in",
 		Description: "The login page sent the browser back, but nobody is signed in.",
 	}
-	s.fail(c, s.engine.Refuse(c.Request.Context(), nil, e), &ErrorPage{
+	s.fail(c, s.report(c, nil, e), &ErrorPage{
 		Hint:  "For the developer: the authenticate handler found no user. Does it read the session and the key that the login writes? Did the browser keep the session cookie (a Secure cookie needs https or localhost; a SameSite=Strict cookie is not sent here)?",
 		Retry: retry, RetryLabel: "Sign in again",
 	})

@@ -308,6 +308,7 @@ func TestDeviceEndpoint(t *testing.T) {
 			o.AuthenticateHandler = func(*gin.Context) (*model.User, error) { return nil, http.ErrServerClosed }
 		})
 		assert.Equal(t, http.StatusInternalServerError, a.do("GET", "/device", nil, nil).StatusCode)
+		assert.Equal(t, "device", a.events.last().Endpoint)
 	})
 }
 

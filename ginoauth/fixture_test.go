@@ -161,6 +161,11 @@ func (r *recorder) all() []engine.Event {
 	return slices.Clone(r.list)
 }
 
+func (r *recorder) last() engine.Event {
+	all := r.all()
+	return all[len(all)-1]
+}
+
 func (r *recorder) count(of engine.EventType) int {
 	n := 0
 	for _, e := range r.all() {

@@ -252,7 +252,7 @@ func (s *Server) writeErrorPage(c *gin.Context, e *engine.Error, page *ErrorPage
 func (s *Server) render(c *gin.Context, status int, name string, data any) {
 	var b bytes.Buffer
 	if err := s.pages.templates.ExecuteTemplate(&b, name, data); err != nil {
-		e := s.engine.Refuse(c.Request.Context(), nil, fmt.Errorf("ginoauth: template %s: %w", name, err))
+		e := s.report(c, nil, fmt.Errorf("ginoauth: template %s: %w", name, err))
 		s.fail(c, e, nil)
 		return
 	}
