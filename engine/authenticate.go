@@ -50,7 +50,7 @@ func (p *Resource) authenticate(r *http.Request, scopes []string) (*model.Token,
 	case errors.Is(err, model.ErrNotFound):
 		return nil, invalidToken("token_unknown")
 	case err != nil:
-		return nil, asError(err, "verify_token")
+		return nil, p.unverified(err)
 	case !p.clock().Before(t.AccessExpiresAt):
 		return t, invalidToken("token_expired")
 	case !p.isForUs(t):

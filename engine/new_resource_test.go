@@ -79,7 +79,7 @@ func TestResourceAlone(t *testing.T) {
 		{"6750-3.1 unknown", "nope", nil, 401, `error="invalid_token"`},
 		{"6750-3.1 scope", "good", []string{"write"}, 403, `error="insufficient_scope"`},
 		{"6750-3.1 none", "", []string{"read"}, 401, `scope="read", resource_metadata="https://other.test/.well-known/oauth-protected-resource/api"`},
-		{"the server is down", "down", nil, 500, ""},
+		{"the server is down", "down", nil, 503, ""},
 		{"attack-O02 a panic", "panics", nil, 500, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -93,6 +93,7 @@ func TestResourceAlone(t *testing.T) {
 				res.WriteError(w, r, err)
 			}
 			assert.Equal(t, tc.status, w.Code)
+			assert.Equal(t, map[bool]string{true: "5"}[tc.status == 503], w.Header().Get("Retry-After"))
 			assert.Contains(t, w.Header().Get("WWW-Authenticate"), tc.challenge)
 			assert.NotContains(t, w.Body.String(), "secret host")
 		})

@@ -132,6 +132,16 @@ func newResource(p *process, cfg ResourceConfig) (*Resource, error) {
 	return r, err
 }
 
+// unverified is the answer when nobody knows whether a token is good. In a
+// process of its own that is a server that cannot be asked just now.
+func (p *Resource) unverified(err error) *Error {
+	e := asError(err, "verify_token")
+	if p.ofIssuer {
+		return e
+	}
+	return busy(e)
+}
+
 // HasScope reports whether the vocabulary has this scope token; without a
 // vocabulary every scope will do.
 func (p *Resource) HasScope(token string) bool { return p.cfg.Scopes == "" || p.cfg.Scopes.Has(token) }

@@ -55,7 +55,7 @@ func TestGuard(t *testing.T) {
 		{"adapter-A4 unknown", "/notes", "nope", 401},
 		{"adapter-A10 scope", "/write", "alice", 403},
 		{"attack-J08 no user", "/notes", "cron", 403},
-		{"adapter-A15 a verifier that fails", "/notes", "down", 500},
+		{"adapter-A15 a verifier that fails", "/notes", "down", 503},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

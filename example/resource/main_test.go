@@ -103,10 +103,10 @@ func TestServerRefusesOrIsDown(t *testing.T) {
 	oauth, srv := newServer(t, "another-secret-0123456789")
 	token := ginoauthtest.Token(t, oauth, "alice", "read")
 	h := newTestAPI(t, "-server", srv.URL)
-	assert.Equal(t, http.StatusInternalServerError, call(t, h, "/api/whoami", token).Code, "the secret is wrong")
+	assert.Equal(t, http.StatusServiceUnavailable, call(t, h, "/api/whoami", token).Code, "the secret is wrong")
 	srv.Close()
 	w := call(t, h, "/api/whoami", token)
-	assert.Equal(t, http.StatusInternalServerError, w.Code)
+	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
 	assert.NotContains(t, w.Body.String(), "dial", "the reason is in the log only")
 }
 
