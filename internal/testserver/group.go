@@ -65,6 +65,6 @@ func (g *Group) get(tb testing.TB, k kind) *Server {
 	if s.err != nil {
 		tb.Fatal(s.err)
 	}
-	s.server.showTo(tb)
+	s.server.showTo(tb, s.server.logLength())
 	return s.server
 }

@@ -58,7 +58,7 @@ func (k postgres) command(s *Server) (program string, args []string, err error) 
 	args = []string{"-D", s.data()}
 	for _, setting := range append([]string{
 		"port " + strconv.Itoa(s.port), "listen_addresses 127.0.0.1", "unix_socket_directories ",
-		"fsync off", "max_connections 300", "log_min_error_statement panic", // statements may carry what is nobody's business
+		"fsync off", "max_connections 300", "log_checkpoints off", "log_min_error_statement panic", // statements may carry what is nobody's business
 	}, s.settings...) {
 		name, value, _ := strings.Cut(setting, " ")
 		args = append(args, "-c", name+"="+value)

@@ -86,17 +86,26 @@ func forTest(tb testing.TB, k kind, settings []string) *Server {
 			tb.Error(err)
 		}
 	})
-	s.showTo(tb)
+	s.showTo(tb, 0)
 	return s
 }
 
-// showTo shows what the server printed when the test has failed.
-func (s *Server) showTo(tb testing.TB) {
+// showTo shows what the server has printed since a moment, given as a length of its output, when the test has failed.
+func (s *Server) showTo(tb testing.TB, since int64) {
 	tb.Cleanup(func() {
 		if name, _ := s.kind.name(); s.managed && tb.Failed() {
-			tb.Logf("%s printed:\n%s", name, s.Log())
+			tb.Logf("%s printed:\n%s", name, s.logSince(since))
 		}
 	})
+}
+
+// logLength is how much the server has printed.
+func (s *Server) logLength() int64 {
+	info, err := os.Stat(s.logFile())
+	if err != nil {
+		return 0
+	}
+	return info.Size()
 }
 
 // open returns the server that the environment names, or starts one.
@@ -157,13 +166,15 @@ func (s *Server) Managed() bool { return s.managed }
 func (s *Server) Dir() string { return s.dir }
 
 // Log is what a server that was started here has printed, its end if it is long.
-func (s *Server) Log() string {
+func (s *Server) Log() string { return s.logSince(0) }
+
+func (s *Server) logSince(since int64) string {
 	const most = 32 << 10
 	text, err := os.ReadFile(s.logFile())
 	if err != nil {
 		return "(no output: " + err.Error() + ")"
 	}
-	return string(text[max(0, len(text)-most):])
+	return string(text[max(0, min(int(since), len(text)), len(text)-most):])
 }
 
 func (s *Server) logFile() string { return filepath.Join(s.dir, "output") }
@@ -285,7 +296,7 @@ func (s *Server) start() error {
 		return err
 	}
 	for deadline := time.Now().Add(patience); ; {
-		before := len(s.Log())
+		before := s.logLength()
 		p, err := startProcess(program, args, s.dir, s.logFile(), s.kind.accounts())
 		if err != nil {
 			return err
@@ -298,7 +309,7 @@ func (s *Server) start() error {
 		}
 		err = errors.Join(err, p.kill())
 		// After a kill the processes of PostgreSQL may take a moment to end, and hold its memory.
-		if log := s.Log(); time.Now().After(deadline) || !strings.Contains(log[min(before, len(log)):], "pre-existing shared memory") {
+		if time.Now().After(deadline) || !strings.Contains(s.logSince(before), "pre-existing shared memory") {
 			return err
 		}
 		time.Sleep(50 * time.Millisecond)
