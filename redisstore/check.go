@@ -98,7 +98,10 @@ func (s *Store) inspect(ctx context.Context, c *redis.Client) ([]finding, error)
 	if _, cluster := s.client.(*redis.ClusterClient); !cluster && info["cluster_enabled"] == "1" {
 		return nil, errors.New("is part of a cluster: use redis.NewClusterClient")
 	}
-	found := evicting(info["maxmemory_policy"])
+	if err := s.scripts.load(ctx, c); err != nil && !redisRefused(err) {
+		return nil, fmt.Errorf("cannot be given the scripts: %w", err)
+	}
+	found := append(deadlines(c.Options().ContextTimeoutEnabled), evicting(info["maxmemory_policy"])...)
 	config, err := c.ConfigGet(ctx, "append*").Result()
 	if err != nil && !redisRefused(err) {
 		return nil, fmt.Errorf("cannot be asked for its settings: %w", err)
@@ -122,6 +125,16 @@ func parseInfo(text string) map[string]string {
 		}
 	}
 	return info
+}
+
+func deadlines(kept bool) []finding {
+	if kept {
+		return nil
+	}
+	return []finding{{
+		slog.LevelWarn, "the client does not keep the deadlines of contexts",
+		"time: while the server hangs, every request waits for ReadTimeout, for its rate limit alone", "set ContextTimeoutEnabled in the client's options",
+	}}
 }
 
 func evicting(policy string) []finding {

@@ -9,10 +9,16 @@ import (
 
 var _ model.LimitModel = (*Store)(nil)
 
+// takeTimeout is how long a limit may take to answer. It is asked in each request,
+// which goes on without it.
+const takeTimeout = 500 * time.Millisecond
+
 // Take implements [model.LimitModel], in whole microseconds. A key is forgotten when
-// it is idle for long enough. How long a call can take at most is up to the client:
-// with ContextTimeoutEnabled the context's deadline counts.
+// it was idle for long enough. It gives up after half a second, if the client has
+// ContextTimeoutEnabled.
 func (s *Store) Take(ctx context.Context, key string, n int, rate model.Rate, now time.Time) (wait time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, takeTimeout)
+	defer cancel()
 	cmd, err := s.run(ctx, &call{
 		script: &s.scripts.limitTake, keys: []string{s.prefix + "limit:" + key},
 		args: []any{now.UnixMicro(), n, max(rate.Interval.Microseconds(), 1), rate.Burst},

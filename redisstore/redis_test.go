@@ -1,34 +1,62 @@
 package redisstore_test
 
 import (
-	"net"
-	"os/exec"
-	"strconv"
+	"log/slog"
+	"os"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
+
+	"github.com/gin-oauth/gin-oauth-server/internal/testserver"
+	"github.com/gin-oauth/gin-oauth-server/redisstore"
 )
 
-// server starts a Redis server and returns its address.
-func server(t testing.TB, settings ...string) string {
+var servers testserver.Group
+
+func TestMain(m *testing.M) { os.Exit(servers.Run(m)) }
+
+// connect returns a client of a database of its own.
+func connect(t testing.TB) *redis.Client {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return dial(t, servers.Redis(t).Database(t))
+}
+
+func dial(t testing.TB, dsn string) *redis.Client {
+	t.Helper()
+	return newClientOf(t, options(t, dsn))
+}
+
+func options(t testing.TB, dsn string) *redis.Options {
+	t.Helper()
+	opts, err := redis.ParseURL(dsn)
 	require.NoError(t, err)
-	port := l.Addr().(*net.TCPAddr).Port
-	require.NoError(t, l.Close())
-	args := []string{"--port", strconv.Itoa(port), "--save", "", "--dir", t.TempDir(), "--appendonly", "yes", "--appendfsync", "always"}
-	for i := 0; i+1 < len(settings); i += 2 {
-		args = append(args, "--"+settings[i], settings[i+1])
+	opts.ContextTimeoutEnabled = true
+	return opts
+}
+
+func newClientOf(t testing.TB, opts *redis.Options) *redis.Client {
+	t.Helper()
+	client := redis.NewClient(opts)
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// connectCluster starts a cluster and returns a client of it.
+func connectCluster(t testing.TB) *redis.ClusterClient {
+	t.Helper()
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: testserver.RedisCluster(t).Addrs(), ContextTimeoutEnabled: true})
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// open returns a store that logs nothing unless it is told where to.
+func open(t testing.TB, client redis.UniversalClient, opts redisstore.Options) *redisstore.Store {
+	t.Helper()
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	cmd := exec.Command("redis-server", args...)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	require.Eventually(t, func() bool {
-		c := redis.NewClient(&redis.Options{Addr: addr})
-		defer c.Close()
-		return c.Ping(t.Context()).Err() == nil
-	}, 10e9, 5e6)
-	return addr
+	s, err := redisstore.New(t.Context(), client, opts)
+	require.NoError(t, err)
+	return s
 }

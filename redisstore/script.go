@@ -38,16 +38,7 @@ func loadScripts() (*scripts, error) {
 		return nil, err
 	}
 	var s scripts
-	for name, to := range map[string]*script{
-		"index":     &s.index,
-		"code_save": &s.codeSave, "code_redeem": &s.codeRedeem,
-		"token_save": &s.tokenSave, "token_rotate": &s.tokenRotate, "token_revoke": &s.tokenRevoke,
-		"grant_revoke": &s.grantRevoke, "client_update": &s.clientUpdate,
-		"consent_add": &s.consentAdd, "consent_delete": &s.consentDelete,
-		"limit_take":     &s.limitTake,
-		"device_reserve": &s.deviceReserve, "device_release": &s.deviceRelease, "device_save": &s.deviceSave,
-		"device_decide": &s.deviceDecide, "device_poll": &s.devicePoll, "device_redeem": &s.deviceRedeem, "device_revoke": &s.deviceRevoke,
-	} {
+	for name, to := range s.byName() {
 		source, err := files.ReadFile("lua/" + name + ".lua")
 		if err != nil {
 			return nil, err
@@ -56,6 +47,32 @@ func loadScripts() (*scripts, error) {
 		to.digest = redis.NewScript(to.source).Hash()
 	}
 	return &s, nil
+}
+
+// byName returns the scripts by the names of their files.
+func (s *scripts) byName() map[string]*script {
+	return map[string]*script{
+		"index":     &s.index,
+		"code_save": &s.codeSave, "code_redeem": &s.codeRedeem,
+		"token_save": &s.tokenSave, "token_rotate": &s.tokenRotate, "token_revoke": &s.tokenRevoke,
+		"grant_revoke": &s.grantRevoke, "client_update": &s.clientUpdate,
+		"consent_add": &s.consentAdd, "consent_delete": &s.consentDelete,
+		"limit_take":     &s.limitTake,
+		"device_reserve": &s.deviceReserve, "device_release": &s.deviceRelease, "device_save": &s.deviceSave,
+		"device_decide": &s.deviceDecide, "device_poll": &s.devicePoll, "device_redeem": &s.deviceRedeem, "device_revoke": &s.deviceRevoke,
+	}
+}
+
+// load makes the server know the scripts. A server that forgets them, by a restart,
+// a failover or SCRIPT FLUSH, is sent each again when it is needed.
+func (s *scripts) load(ctx context.Context, c *redis.Client) error {
+	_, err := c.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for _, script := range s.byName() {
+			pipe.ScriptLoad(ctx, script.source)
+		}
+		return nil
+	})
+	return err
 }
 
 // once is a command that is sent at most once, whatever the client's options say.
@@ -90,8 +107,7 @@ func (c *call) command(ctx context.Context, whole bool) once {
 	return once{cmd}
 }
 
-// run runs one script. A server that does not know it, after a restart, a failover
-// or SCRIPT FLUSH, is sent the whole of it. This is what [redis.Script.Run] does,
+// run runs one script. A server that does not know it is sent the whole of it. This is what [redis.Script.Run] does,
 // with commands that are sent once.
 func (s *Store) run(ctx context.Context, c *call) (*redis.Cmd, error) {
 	if err := ctx.Err(); err != nil {
