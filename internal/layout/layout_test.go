@@ -37,6 +37,7 @@ var links = map[string][]string{
 	"internal/gcra":       {"model"},
 	"internal/shortcache": {},
 	"memstore":            {"model", "internal/gcra"},
+	"sqlstore":            {"model"},
 	"engine":              {"model", "internal/gcra"},
 	"introspect":          {"engine", "model", "internal/gcra"},
 	"ginoauth":            {"engine", "model", "internal/gcra"},
@@ -44,7 +45,7 @@ var links = map[string][]string{
 }
 
 // standardOnly are the packages that link nothing outside the standard library and this module.
-var standardOnly = []string{"model", "model/modeltest", "internal/gcra", "internal/shortcache", "internal/testserver", "memstore", "engine", "introspect"}
+var standardOnly = []string{"model", "model/modeltest", "internal/gcra", "internal/shortcache", "internal/testserver", "memstore", "sqlstore", "engine", "introspect"}
 
 // web are the modules that, programs and test kits aside, only ginoauth may import.
 var web = []string{"github.com/gin-gonic/", "github.com/gin-contrib/", "github.com/gorilla/"}

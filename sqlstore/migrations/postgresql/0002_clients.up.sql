@@ -1,0 +1,9 @@
+-- +goose Up
+-- Registered clients. data is a JSON object with all that is known of the client; of secrets it holds the digests. revision counts the changes.
+CREATE TABLE IF NOT EXISTS {prefix}clients (
+	id         TEXT COLLATE "C" PRIMARY KEY,
+	revision   BIGINT NOT NULL,
+	data       TEXT NOT NULL,
+	expires_at BIGINT -- of a client that registered itself and was not used yet
+);
+CREATE INDEX IF NOT EXISTS {prefix}clients_expires ON {prefix}clients (expires_at) WHERE expires_at IS NOT NULL;

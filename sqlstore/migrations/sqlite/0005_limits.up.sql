@@ -1,0 +1,9 @@
+-- +goose Up
+-- Rate limits. id is the SHA-256 of the key. until, in nanoseconds, changes with each event; keep_until, in milliseconds, is its hour rounded up, so
+-- that the index seldom changes.
+CREATE TABLE IF NOT EXISTS {prefix}limits (
+	id         BLOB PRIMARY KEY,
+	until      INTEGER NOT NULL,
+	keep_until INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS {prefix}limits_keep ON {prefix}limits (keep_until);

@@ -1,0 +1,94 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+
+	"github.com/gin-oauth/gin-oauth-server/model"
+)
+
+// Sweep implements [model.Sweeper]. Each kind of record has an index on the time
+// until which it is kept, so a sweep that finds nothing costs a few look-ups,
+// however large the tables are. What others are working on is passed over.
+func (s *Store) Sweep(ctx context.Context, now time.Time, limit int) (removed int, err error) {
+	ms := now.UnixMilli()
+	for _, step := range s.sweeps() {
+		for removed < limit {
+			n, err := step(ctx, ms, limit-removed)
+			removed += n
+			if err != nil {
+				return removed, fault("sweep", err)
+			}
+			if n == 0 {
+				break
+			}
+		}
+	}
+	return removed, nil
+}
+
+type sweep func(ctx context.Context, now int64, limit int) (removed int, err error)
+
+// sweeps are the kinds of records in the order in which they go. Grants are the
+// first, each with all that is in it, so that one with a single token goes with it.
+func (s *Store) sweeps() []sweep {
+	return []sweep{s.sweepGrants, s.sweepTable("tokens"), s.sweepTable("codes")}
+}
+
+func (s *Store) sweepTable(table string) sweep {
+	var statement string
+	switch s.dialect {
+	case PostgreSQL:
+		statement = `DELETE FROM {prefix}` + table + ` WHERE ctid = ANY (ARRAY(SELECT ctid FROM {prefix}` + table + ` WHERE keep_until <= ? ORDER BY keep_until LIMIT ? {skip}))`
+	case MySQL:
+		statement = `DELETE FROM {prefix}` + table + ` WHERE keep_until <= ? ORDER BY keep_until LIMIT ?`
+	case SQLite:
+		statement = `DELETE FROM {prefix}` + table + ` WHERE rowid IN (SELECT rowid FROM {prefix}` + table + ` WHERE keep_until <= ? ORDER BY keep_until LIMIT ?)`
+	}
+	return func(ctx context.Context, now int64, limit int) (int, error) {
+		n, err := s.exec(ctx, statement, now, limit)
+		return int(n), err
+	}
+}
+
+const expiredGrants = `SELECT id FROM {prefix}grants WHERE keep_until <= ? ORDER BY keep_until LIMIT ? {skip}`
+
+// grantsAtOnce is how many grants go in one transaction.
+const grantsAtOnce = 500
+
+// sweepGrants removes grants with what is left of them. The grant is locked
+// first, so that nothing is saved in it meanwhile.
+func (s *Store) sweepGrants(ctx context.Context, now int64, limit int) (removed int, err error) {
+	err = s.transaction(ctx, func(tx *tx) error {
+		removed = 0
+		rows, err := tx.QueryContext(ctx, s.statement(expiredGrants).text, now, min(limit, grantsAtOnce))
+		if err != nil {
+			return err
+		}
+		var ids []any
+		if err := scanAll(rows, func(rows *sql.Rows) error {
+			var id model.GrantID
+			err := rows.Scan(bytes16{&id})
+			ids = append(ids, id[:])
+			return err
+		}); err != nil || len(ids) == 0 {
+			return err
+		}
+		in := ` IN (?` + strings.Repeat(`, ?`, len(ids)-1) + `)`
+		for _, from := range []string{`tokens WHERE grant_id`, `codes WHERE grant_id`, `grants WHERE id`} {
+			result, err := tx.ExecContext(ctx, s.dialect.render(`DELETE FROM {prefix}`+from+in, s.prefix), ids...)
+			if err != nil {
+				return err
+			}
+			n, err := result.RowsAffected()
+			if err != nil {
+				return err
+			}
+			removed += int(n)
+		}
+		return nil
+	})
+	return removed, err
+}
