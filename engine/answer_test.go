@@ -19,6 +19,7 @@ type answer struct{ *httptest.ResponseRecorder }
 func (a answer) json(t *testing.T) map[string]any {
 	t.Helper()
 	require.Equal(t, "application/json", a.Header().Get("Content-Type"), a.Body)
+	assert.Equal(t, "nosniff", a.Header().Get("X-Content-Type-Options"))
 	var m map[string]any
 	require.NoError(t, json.Unmarshal(a.Body.Bytes(), &m))
 	return m

@@ -150,11 +150,13 @@ var (
 	noStoreValue  = []string{"no-store"}
 	noCacheValue  = []string{"no-cache"}
 	jsonTypeValue = []string{"application/json"}
+	noSniffValue  = []string{"nosniff"}
 )
 
 func writeJSON(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()
 	h["Content-Type"] = jsonTypeValue
+	h["X-Content-Type-Options"] = noSniffValue // what a client sent may stand in the answer
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
 	// An error here means that the client is gone; there is nobody to tell.
