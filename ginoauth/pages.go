@@ -119,7 +119,9 @@ func newPages(opts *Options) (*pages, error) {
 func overlay(ours, theirs *template.Template) (*template.Template, error) {
 	var names []string
 	for _, t := range ours.Templates() {
-		names = append(names, t.Name())
+		if !strings.HasPrefix(t.Name(), "oauth_") { // what our pages have in common
+			names = append(names, t.Name())
+		}
 	}
 	if !slices.ContainsFunc(names, func(name string) bool { return theirs.Lookup(name) != nil }) {
 		slices.Sort(names)
