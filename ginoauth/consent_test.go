@@ -39,6 +39,16 @@ func TestConsentDecision(t *testing.T) {
 		assert.Equal(t, http.StatusOK, a.authorize(authorizeQuery()).StatusCode)
 	})
 
+	t.Run("8707-2 the page names what the access is for", func(t *testing.T) {
+		t.Parallel()
+		a := newApp(t, func(c *engine.Config, _ *ginoauth.Options) { c.Resources = []string{"https://notes.test/api"} })
+		a.signIn()
+		q := authorizeQuery()
+		assert.NotContains(t, a.authorize(q).body, "For <code>")
+		q.Set("resource", "https://notes.test/api")
+		assert.Contains(t, a.authorize(q).body, "For <code>https://notes.test/api</code>")
+	})
+
 	// Anything but an explicit yes is a no.
 	for name, decision := range map[string][]string{
 		"attack-C08 no button":     nil,

@@ -47,6 +47,9 @@ type DeviceConfirmPage struct {
 	UserCode string
 	// Scopes are what is asked for, with their titles.
 	Scopes []engine.ScopeInfo
+	// Resources are the APIs that the access is for, if the device names some (RFC
+	// 8707).
+	Resources []string
 	// Lifetime is how long access can go on without asking again.
 	Lifetime time.Duration
 
@@ -197,7 +200,8 @@ func (s *Server) confirmDevice(c *gin.Context, user *model.User, typed string) {
 	}
 	s.pages.headers(c.Writer.Header(), "same-origin")
 	s.render(c, http.StatusOK, "device_confirm.html", &DeviceConfirmPage{
-		Client: req.Client, User: user, UserCode: req.UserCode, Scopes: s.engine.ScopeInfos(req.Scope), Lifetime: s.lifetime(req.Client),
+		Client: req.Client, User: user, UserCode: req.UserCode, Scopes: s.engine.ScopeInfos(req.Scope),
+		Resources: req.Resources.List(), Lifetime: s.lifetime(req.Client),
 		Action: "?", HiddenName: deviceField, HiddenValue: form, CSS: s.pages.css,
 		DecisionName: decisionField, AllowValue: allow, NoValue: "deny",
 	})

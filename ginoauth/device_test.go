@@ -125,6 +125,15 @@ func TestDeviceFlow(t *testing.T) {
 		assert.Equal(t, http.StatusOK, a.do("GET", "/api/notes", nil, bearer(m["access_token"].(string))).StatusCode)
 		assert.NotEmpty(t, m["refresh_token"])
 	})
+	t.Run("8707-2 the page names what the access is for", func(t *testing.T) {
+		t.Parallel()
+		a := deviceApp(t, func(c *engine.Config, _ *ginoauth.Options) { c.Resources = []string{"https://notes.test/api"} })
+		a.signIn()
+		_, m := a.jsonPost("/oauth/device_authorization", url.Values{"client_id": {"tv"}, "scope": {"read"}, "resource": {"https://notes.test/api"}})
+		assert.Contains(t, a.sendDevice(url.Values{"user_code": {m["user_code"].(string)}}).body, "For <code>https://notes.test/api</code>")
+		_, user := a.deviceCodes()
+		assert.NotContains(t, a.sendDevice(url.Values{"user_code": {user}}).body, "For <code>")
+	})
 	t.Run("8628-3.5 denied", func(t *testing.T) {
 		t.Parallel()
 		for name, decision := range map[string][]string{"deny": {"deny"}, "nothing": nil, "both": {"allow", "deny"}, "twice": {"allow", "allow"}, "something": {"yes"}} {

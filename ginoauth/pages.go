@@ -33,6 +33,9 @@ type ConsentPage struct {
 	// New and Before are Scopes in two parts: what is asked for the first time, and
 	// what the user allowed this client before and is still remembered.
 	New, Before []engine.ScopeInfo
+	// Resources are the APIs that the access is for, if the request names some (RFC
+	// 8707).
+	Resources []string
 	// Remembers tells that a yes is remembered, so that the same is not asked again.
 	Remembers bool
 	// RedirectHost is where the answer goes: a host, or the scheme of an app.
@@ -145,7 +148,7 @@ func overlay(ours, theirs *template.Template) (*template.Template, error) {
 // askConsent shows the consent page.
 func (s *Server) askConsent(c *gin.Context, req *engine.AuthorizeRequest, user *model.User, before model.Scope, form string) {
 	page := &ConsentPage{
-		Client: req.Client, User: user, Scopes: s.engine.ScopeInfos(req.Scope),
+		Client: req.Client, User: user, Scopes: s.engine.ScopeInfos(req.Scope), Resources: req.Resources.List(),
 		RedirectHost: redirectHost(req.RedirectURI), Lifetime: s.lifetime(req.Client),
 		Action: "?" + req.Query(), HiddenName: formField, HiddenValue: form, CSS: s.pages.css,
 		DecisionName: decisionField, AllowValue: allow, NoValue: "deny",
