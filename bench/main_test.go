@@ -3,7 +3,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"runtime"
 	"testing"
@@ -36,41 +35,38 @@ func newBench(t *testing.T) *bench {
 	return &bench{cores: cores, measure: 20 * time.Millisecond}
 }
 
-// TestPeersRefuseWhatTheirFileSays looks at what the comparison rests on: that
-// each server does the work whose cost is measured.
-func TestPeersRefuseWhatTheirFileSays(t *testing.T) {
+// TestPeers runs every peer for a few operations of each workload, over loopback
+// and in process, after a look at what the comparison rests on: that each does
+// the work whose cost is measured. What it costs is nothing to assert here.
+func TestPeers(t *testing.T) {
 	t.Parallel()
 	for _, p := range peer.All() {
 		t.Run(p.Name, func(t *testing.T) {
 			t.Parallel()
-			assert.NoError(t, newBench(t).verify(t.Context(), p))
-		})
-	}
-}
+			b := newBench(t)
+			unknown, err := b.foreign(t.Context(), p, 10)
+			require.NoError(t, err)
+			s, err := b.start(t.Context(), p, workload.Authenticate)
+			require.NoError(t, err)
+			defer func() { assert.NoError(t, s.Stop()) }()
+			require.NoError(t, workload.Verify(t.Context(), s.Addr, p, unknown[0]))
 
-// TestPeersDoEveryWorkload runs a few operations of each, over loopback and in
-// process. What they cost is nothing to assert here.
-func TestPeersDoEveryWorkload(t *testing.T) {
-	t.Parallel()
-	for _, p := range peer.All() {
-		for _, name := range workload.All() {
-			if name == workload.Million {
-				continue // the same as Authenticate with more tokens
-			}
-			t.Run(fmt.Sprintf("%s, %s", p.Name, name), func(t *testing.T) {
-				t.Parallel()
-				b := newBench(t)
-				samples, err := b.fresh(t.Context(), []peer.Peer{p}, name, 0)
-				require.NoError(t, err)
-				assert.Positive(t, samples[0].CPU)
-				if p.New == nil {
-					return
+			valid := s.tokens
+			for _, name := range workload.All() {
+				s.tokens = valid
+				if name == workload.Unknown {
+					s.tokens = unknown
 				}
-				sample, err := b.inProcess(t.Context(), p, name)
-				require.NoError(t, err)
-				assert.Positive(t, sample.Allocs)
-			})
-		}
+				samples, err := b.loopback([]*loaded{s}, name, 0)
+				require.NoError(t, err, name)
+				assert.Positive(t, samples[0].CPU, name)
+				if p.New != nil {
+					r, err := s.InProcess(name, s.tokens, b.measure)
+					require.NoError(t, err, name)
+					assert.Positive(t, r.Allocs, name)
+				}
+			}
+		})
 	}
 }
 

@@ -53,6 +53,8 @@ type Peer struct {
 	Limit bool
 	// Lax names the checks of package workload that this peer is known not to make.
 	Lax []string
+	// FlowScope is the scope of a code flow, where it has to be another than Scope.
+	FlowScope string
 	// Requests is how many requests a browser and client send for one code flow.
 	Requests int
 	// New makes a server with an empty store. Nil: it is a program of its own.
@@ -82,7 +84,7 @@ type Instance struct {
 // All returns the peers in the order of the tables. The first is the limit that
 // the others are compared with, the second is this project.
 func All() []Peer {
-	return []Peer{Bare(), Ours(), OursLimited(), Osin(), GoOAuth2()}
+	return []Peer{Bare(), Ours(), OursLimited(), Osin(), GoOAuth2(), Fosite(), FositeBcrypt(), Zitadel()}
 }
 
 // Find returns the peer of this name.

@@ -76,11 +76,11 @@ type checker struct {
 }
 
 func (c *checker) find(unknown string) {
-	f := newFlow(0)
+	f := newFlow(c.peer, 0)
 	c.note(WrongSecret, c.send(Request{
 		Method: "POST", Path: peer.TokenPath, Authorization: basic("wrong"), Form: "grant_type=client_credentials&scope=" + peer.Scope,
 	}).Status != 200)
-	evil := authorizeQuery(f.verifiers[0], "https://evil.example/callback")
+	evil := authorizeQuery(c.peer, f.verifiers[0], "https://evil.example/callback")
 	location := c.send(Request{Method: "GET", Path: peer.AuthorizePath, Query: evil}).Location
 	c.note(WrongRedirect, !strings.HasPrefix(location, "https://evil.example") || !strings.Contains(location, "code="))
 

@@ -27,13 +27,13 @@ type flow struct {
 // costs more than the rest of the load generator does.
 const verifierCount = 64
 
-func newFlow(i int) *flow {
+func newFlow(p peer.Peer, i int) *flow {
 	f := &flow{}
 	for k := range verifierCount {
 		seed := sha256.Sum256(fmt.Appendf(nil, "verifier %d of connection %d", k, i))
 		verifier := base64.RawURLEncoding.EncodeToString(seed[:])
 		f.verifiers = append(f.verifiers, verifier)
-		f.queries = append(f.queries, authorizeQuery(verifier, peer.RedirectURI))
+		f.queries = append(f.queries, authorizeQuery(p, verifier, peer.RedirectURI))
 	}
 	return f
 }
@@ -41,9 +41,13 @@ func newFlow(i int) *flow {
 // state is long enough for fosite, which demands eight characters.
 const state = "state-0123456789"
 
-func authorizeQuery(verifier, redirectURI string) string {
+func authorizeQuery(p peer.Peer, verifier, redirectURI string) string {
+	scope := peer.Scope
+	if p.FlowScope != "" {
+		scope = p.FlowScope
+	}
 	q := url.Values{
-		"response_type": {"code"}, "client_id": {peer.ClientID}, "redirect_uri": {redirectURI}, "scope": {peer.Scope}, "state": {state},
+		"response_type": {"code"}, "client_id": {peer.ClientID}, "redirect_uri": {redirectURI}, "scope": {scope}, "state": {state},
 	}
 	if verifier != "" {
 		challenge := sha256.Sum256([]byte(verifier))

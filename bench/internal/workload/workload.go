@@ -102,9 +102,9 @@ func New(name Name, p peer.Peer, tokens []string, i, n int) (Session, error) {
 	case Malformed:
 		return &bearer{tokens: []string{"not.a~token"}, status: p.Refusal}, nil
 	case Refresh:
-		return &refresh{flow: newFlow(i)}, nil
+		return &refresh{flow: newFlow(p, i)}, nil
 	case CodeFlow:
-		return newFlow(i), nil
+		return newFlow(p, i), nil
 	}
 	return nil, fmt.Errorf("there is no workload %q", name)
 }
