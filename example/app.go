@@ -58,7 +58,7 @@ func newAppHashing(ctx context.Context, cfg *config, sd *seed, log *slog.Logger,
 	if err != nil {
 		return nil, err
 	}
-	st, err := openStorage(cfg.store, k)
+	st, err := openStorage(ctx, cfg.store, k, log)
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
@@ -42,6 +43,7 @@ const (
 
 func main() {
 	gin.SetMode(gin.ReleaseMode)
+	logging.Disable() // what the client of Redis prints comes back as an error, too
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	// A second signal ends the program at once.
 	context.AfterFunc(ctx, stop)

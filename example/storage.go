@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/gin-contrib/sessions"
@@ -12,6 +13,9 @@ import (
 	"github.com/gin-oauth/gin-oauth-server/memstore"
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
+
+// connectTimeout bounds how long a store may take to answer at the start.
+const connectTimeout = 5 * time.Second
 
 // pingTimeout bounds how long the store may take to answer /healthz.
 const pingTimeout = time.Second
@@ -35,7 +39,8 @@ type clientStore interface {
 
 // openStorage opens the store that was asked for. The error says what to do about
 // it and holds no password.
-func openStorage(s storeURL, k keys) (*storage, error) {
+func openStorage(ctx context.Context, s storeURL, k keys, log *slog.Logger) (*storage, error) {
+	open := openSQL
 	switch s.kind {
 	case inMemory:
 		m := memstore.New()
@@ -44,9 +49,14 @@ func openStorage(s storeURL, k keys) (*storage, error) {
 			ping:  func(context.Context) error { return nil },
 			close: func() error { return nil },
 		}, nil
-	default:
-		return nil, fmt.Errorf("-store: %s is not there yet", s)
+	case redisStore:
+		open = openRedis
 	}
+	st, err := open(ctx, s, k, log)
+	if err != nil {
+		return nil, s.unusable(err)
+	}
+	return st, nil
 }
 
 // cookieSessions keeps each session in its cookie, encrypted: every program with

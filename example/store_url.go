@@ -94,8 +94,12 @@ func parseServerURL(kind storeKind, s string) (storeURL, error) {
 	if u.Scheme == "mariadb" {
 		u.Scheme = "mysql"
 	}
-	if kind != redisStore && strings.Trim(u.Path, "/") == "" {
+	database := strings.Trim(u.Path, "/")
+	switch {
+	case kind != redisStore && database == "":
 		return storeURL{}, errors.New("-store names no database; the forms are " + storeForms)
+	case kind == redisStore && strings.Trim(database, "0123456789") != "":
+		return storeURL{}, errors.New("-store: the databases of Redis have numbers, such as redis://HOST/0")
 	}
 	return storeURL{kind: kind, url: u}, nil
 }

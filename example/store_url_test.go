@@ -49,6 +49,7 @@ func TestParseStoreURLRefuses(t *testing.T) {
 		"postgres://bob:12/s3cret@db.test/demo": "% and two hexadecimal digits", // 12 looks like a port
 		"mysql://bob:12?s3cret@db.test/demo":    "% and two hexadecimal digits",
 		"redis://bob:12#s3cret@db.test/1":       "% and two hexadecimal digits",
+		"redis://bob@redis.test/s3cret":         "have numbers",
 		"sqlite:":                               "needs a file",
 		"sqlite::memory:":                       "gone with the program",
 		"sqlite:demo.db?mode=ro":                "no ? or #",
