@@ -96,6 +96,26 @@ func (s *Store) queryRow(ctx context.Context, written string, args []any, dest .
 	})
 }
 
+// queryAll runs a statement by itself and calls scan for each row. It calls reset
+// before, also when it has to begin again.
+func (s *Store) queryAll(ctx context.Context, written string, args []any, reset func(), scan func(*sql.Rows) error) error {
+	return s.retry(ctx, func(attempt int) error {
+		reset()
+		if s.mustBegin(attempt) {
+			return s.attempt(ctx, func(tx *tx) error { return tx.queryAll(ctx, written, args, scan) })
+		}
+		r, err := s.prepare(ctx, s.statement(written))
+		if err != nil {
+			return err
+		}
+		rows, err := r.QueryContext(ctx, args...)
+		if err != nil {
+			return err
+		}
+		return scanAll(rows, scan)
+	})
+}
+
 func scanAll(rows *sql.Rows, scan func(*sql.Rows) error) error {
 	for rows.Next() {
 		if err := scan(rows); err != nil {

@@ -15,7 +15,11 @@ var (
 	_ model.Model   = (*Store)(nil)
 	_ model.Sweeper = (*Store)(nil)
 
-	_ model.ClientModel = (*Store)(nil)
+	_ model.ClientModel  = (*Store)(nil)
+	_ model.ConsentModel = (*Store)(nil)
+	_ model.DeviceModel  = (*Store)(nil)
+	_ model.GrantModel   = (*Store)(nil)
+	_ model.LimitModel   = (*Store)(nil)
 )
 
 // Options are what differs from one application to the next.

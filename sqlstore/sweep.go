@@ -34,19 +34,22 @@ type sweep func(ctx context.Context, now int64, limit int) (removed int, err err
 // sweeps are the kinds of records in the order in which they go. Grants are the
 // first, each with all that is in it, so that one with a single token goes with it.
 func (s *Store) sweeps() []sweep {
-	return []sweep{s.sweepGrants, s.sweepTable("tokens"), s.sweepTable("codes")}
+	return []sweep{
+		s.sweepGrants,
+		s.sweepTable("tokens", "keep_until"), s.sweepTable("codes", "keep_until"), s.sweepTable("devices", "keep_until"),
+		s.sweepTable("consents", "expires_at"), s.sweepTable("clients", "expires_at"), s.sweepTable("limits", "keep_until"),
+	}
 }
 
-func (s *Store) sweepTable(table string) sweep {
-	var statement string
-	switch s.dialect {
-	case PostgreSQL:
-		statement = `DELETE FROM {prefix}` + table + ` WHERE ctid = ANY (ARRAY(SELECT ctid FROM {prefix}` + table + ` WHERE keep_until <= ? ORDER BY keep_until LIMIT ? {skip}))`
-	case MySQL:
-		statement = `DELETE FROM {prefix}` + table + ` WHERE keep_until <= ? ORDER BY keep_until LIMIT ?`
-	case SQLite:
-		statement = `DELETE FROM {prefix}` + table + ` WHERE rowid IN (SELECT rowid FROM {prefix}` + table + ` WHERE keep_until <= ? ORDER BY keep_until LIMIT ?)`
-	}
+// sweepTable removes rows by themselves, in one statement that finds them by
+// their place in the table.
+func (s *Store) sweepTable(table, until string) sweep {
+	replace := strings.NewReplacer("{table}", "{prefix}"+table, "{until}", until)
+	statement := replace.Replace(map[Dialect]string{
+		PostgreSQL: `DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {until} <= ? ORDER BY {until} LIMIT ? {skip}))`,
+		MySQL:      `DELETE FROM {table} WHERE {until} <= ? ORDER BY {until} LIMIT ?`,
+		SQLite:     `DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE {until} <= ? ORDER BY {until} LIMIT ?)`,
+	}[s.dialect])
 	return func(ctx context.Context, now int64, limit int) (int, error) {
 		n, err := s.exec(ctx, statement, now, limit)
 		return int(n), err
@@ -55,7 +58,7 @@ func (s *Store) sweepTable(table string) sweep {
 
 const expiredGrants = `SELECT id FROM {prefix}grants WHERE keep_until <= ? ORDER BY keep_until LIMIT ? {skip}`
 
-// grantsAtOnce is how many grants go in one transaction.
+// grantsAtOnce is how many grants are removed or revoked in one transaction.
 const grantsAtOnce = 500
 
 // sweepGrants removes grants with what is left of them. The grant is locked
@@ -63,26 +66,18 @@ const grantsAtOnce = 500
 func (s *Store) sweepGrants(ctx context.Context, now int64, limit int) (removed int, err error) {
 	err = s.transaction(ctx, func(tx *tx) error {
 		removed = 0
-		rows, err := tx.QueryContext(ctx, s.statement(expiredGrants).text, now, min(limit, grantsAtOnce))
-		if err != nil {
-			return err
-		}
 		var ids []any
-		if err := scanAll(rows, func(rows *sql.Rows) error {
+		err := tx.queryAll(ctx, expiredGrants, []any{now, min(limit, grantsAtOnce)}, func(rows *sql.Rows) error {
 			var id model.GrantID
 			err := rows.Scan(bytes16{&id})
 			ids = append(ids, id[:])
 			return err
-		}); err != nil || len(ids) == 0 {
+		})
+		if err != nil || len(ids) == 0 {
 			return err
 		}
-		in := ` IN (?` + strings.Repeat(`, ?`, len(ids)-1) + `)`
-		for _, from := range []string{`tokens WHERE grant_id`, `codes WHERE grant_id`, `grants WHERE id`} {
-			result, err := tx.ExecContext(ctx, s.dialect.render(`DELETE FROM {prefix}`+from+in, s.prefix), ids...)
-			if err != nil {
-				return err
-			}
-			n, err := result.RowsAffected()
+		for _, from := range []string{`tokens WHERE grant_id IN`, `codes WHERE grant_id IN`, `grants WHERE id IN`} {
+			n, err := tx.execIn(ctx, `DELETE FROM {prefix}`+from, ids)
 			if err != nil {
 				return err
 			}

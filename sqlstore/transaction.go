@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"strings"
 )
 
 // tx is a transaction under way.
@@ -120,4 +121,24 @@ func (t *tx) exec(ctx context.Context, written string, args ...any) (changed int
 // if there is none.
 func (t *tx) queryRow(ctx context.Context, written string, args []any, dest ...any) error {
 	return t.runner(ctx, written).QueryRowContext(ctx, args...).Scan(dest...)
+}
+
+// queryAll runs a statement and calls scan for each row.
+func (t *tx) queryAll(ctx context.Context, written string, args []any, scan func(*sql.Rows) error) error {
+	rows, err := t.runner(ctx, written).QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	return scanAll(rows, scan)
+}
+
+// execIn runs a statement that ends with IN for these values. It is not prepared:
+// each number of values is a statement of its own.
+func (t *tx) execIn(ctx context.Context, written string, values []any) (changed int64, err error) {
+	text := t.store.dialect.render(written+` (?`+strings.Repeat(`, ?`, len(values)-1)+`)`, t.store.prefix)
+	result, err := t.ExecContext(ctx, text, values...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
