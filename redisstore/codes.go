@@ -21,12 +21,12 @@ func (s *Store) GetAuthorizationCode(ctx context.Context, key model.Key) (*model
 	if key.Digest.IsZero() {
 		return nil, model.ErrNotFound
 	}
-	found, err := s.fields(ctx, key.Grant, "r", "c", "x")
+	found, err := s.fields(ctx, key.Grant, "l", "c", "x")
 	if err != nil {
 		return nil, fault(what, err)
 	}
-	revoked, record, spent := found[0], found[1], found[2]
-	if revoked != "" || len(record) < digestLen || record[:digestLen] != string(key.Digest[:]) {
+	live, record, spent := found[0], found[1], found[2]
+	if live == "" || len(record) < digestLen || record[:digestLen] != string(key.Digest[:]) {
 		return nil, model.ErrNotFound
 	}
 	code, err := decodeCode(record)

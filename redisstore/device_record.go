@@ -33,6 +33,9 @@ func decodeDevice(id model.GrantID, fields []string) (*model.DeviceCode, error) 
 		ClientID: r.text(), Resources: model.Resources(r.text()),
 		UserID: fields[2], Scope: model.Scope(fields[3]),
 	}
+	if fields[1] == "" { // see device_save.lua
+		fields[1] = strconv.Itoa(int(model.DeviceDenied))
+	}
 	status, err := strconv.ParseUint(fields[1], 10, 8)
 	interval, err2 := strconv.ParseInt(fields[4], 10, 64)
 	if r.bad || err != nil || err2 != nil {

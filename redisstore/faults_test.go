@@ -235,3 +235,58 @@ func TestScriptsAreSentAgain(t *testing.T) {
 		})
 	}
 }
+
+// When memory is full nothing new is stored. But what was stored is there, and can be
+// revoked.
+func TestFullMemory(t *testing.T) {
+	t.Parallel()
+	client := dial(t, testserver.Redis(t).DSN())
+	s := open(t, client, redisstore.Options{})
+	ctx := t.Context()
+	code, pair, machine, device := newCode(), newToken(newGrant()), newToken(newGrant()), newDevice()
+	machine.UserID, machine.Refresh, machine.GrantExpiresAt = "", model.Digest{}, machine.AccessExpiresAt
+	unspent := newCode()
+	for _, err := range []error{
+		s.SaveAuthorizationCode(ctx, code), s.SaveAuthorizationCode(ctx, unspent), s.SaveToken(ctx, pair), s.SaveToken(ctx, machine),
+		s.SaveDeviceCode(ctx, device), s.DecideDeviceCode(ctx, device.Key, model.DeviceApproved, "alice", "read"),
+	} {
+		require.NoError(t, err)
+	}
+	require.NoError(t, client.ConfigSet(ctx, "maxmemory", "1").Err())
+
+	token := newToken(code.Key.Grant)
+	for what, err := range map[string]error{
+		"SaveToken": s.SaveToken(ctx, newToken(newGrant())), "SaveAuthorizationCode": s.SaveAuthorizationCode(ctx, newCode()),
+		"RedeemAuthorizationCode": s.RedeemAuthorizationCode(ctx, code.Key, token),
+		"RotateRefreshToken":      s.RotateRefreshToken(ctx, pair.RefreshKey(), [32]byte{1}, newToken(pair.GrantID)),
+	} {
+		require.ErrorContains(t, err, "OOM", what)
+	}
+	_, err := s.GetAccessToken(ctx, token.AccessKey())
+	require.ErrorIs(t, err, model.ErrNotFound, "nothing of what was refused is there")
+	got, err := s.GetAuthorizationCode(ctx, code.Key)
+	require.NoError(t, err)
+	assert.False(t, got.Spent)
+	_, err = s.GetAccessToken(ctx, pair.AccessKey())
+	require.NoError(t, err)
+
+	require.NoError(t, s.RevokeAccessToken(ctx, machine.AccessKey()))
+	_, err = s.GetAccessToken(ctx, machine.AccessKey())
+	require.ErrorIs(t, err, model.ErrNotFound)
+	require.NoError(t, s.RevokeGrant(ctx, pair.GrantID))
+	_, err = s.GetRefreshToken(ctx, pair.RefreshKey())
+	require.ErrorIs(t, err, model.ErrNotFound)
+	n, err := s.RevokeGrants(ctx, model.GrantFilter{UserID: "alice"})
+	require.NoError(t, err)
+	assert.Equal(t, 2, n, "both codes")
+	n, err = s.RevokeDeviceCodes(ctx, model.GrantFilter{UserID: "alice"})
+	require.NoError(t, err)
+	assert.Equal(t, 1, n)
+
+	require.NoError(t, client.ConfigSet(ctx, "maxmemory", "0").Err())
+	require.ErrorIs(t, s.RedeemAuthorizationCode(ctx, code.Key, token), model.ErrRevoked)
+	require.ErrorIs(t, s.SaveToken(ctx, pair), model.ErrExists)
+	seen, err := s.GetDeviceCode(ctx, device.UserCode)
+	require.NoError(t, err)
+	assert.Equal(t, model.DeviceDenied, seen.Status)
+}

@@ -131,12 +131,13 @@ func (s *Store) members(ctx context.Context, filter model.GrantFilter, do func([
 	return nil
 }
 
-// indexedGrants reads the grants with these ids that are open and not revoked.
+// indexedGrants reads the grants with these ids that are open and not revoked, nor
+// at their end with the one access token that they had.
 func (s *Store) indexedGrants(ctx context.Context, ids []model.GrantID) ([]indexed, error) {
 	pipe := s.client.Pipeline()
 	cmds := make([]*redis.SliceCmd, len(ids))
 	for i, id := range ids {
-		cmds[i] = pipe.HMGet(ctx, s.grantKey(id), "o", "r", "g", "l")
+		cmds[i] = pipe.HMGet(ctx, s.grantKey(id), "o", "l", "g")
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, err
@@ -144,8 +145,8 @@ func (s *Store) indexedGrants(ctx context.Context, ids []model.GrantID) ([]index
 	var grants []indexed
 	for i, cmd := range cmds {
 		fields := texts(cmd.Val())
-		opened, revoked, info, live := fields[0], fields[1], fields[2], fields[3]
-		if opened == "" || revoked != "" {
+		opened, live, info := fields[0], fields[1], fields[2]
+		if opened == "" || live == "" || info == "" {
 			continue
 		}
 		g, err := decodeInfo(info)

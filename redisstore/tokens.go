@@ -40,11 +40,11 @@ func (s *Store) GetAccessToken(ctx context.Context, key model.Key) (*model.Token
 	if key.Digest.IsZero() {
 		return nil, model.ErrNotFound
 	}
-	found, err := s.fields(ctx, key.Grant, "r", "a"+string(key.Digest[:]))
+	found, err := s.fields(ctx, key.Grant, "l", "a"+string(key.Digest[:]))
 	if err != nil {
 		return nil, fault(what, err)
 	}
-	if revoked, record := found[0], found[1]; revoked == "" && record != "" {
+	if live, record := found[0], found[1]; live != "" && record != "" {
 		return decodeFor(what, key.Grant, record)
 	}
 	return nil, model.ErrNotFound
@@ -57,12 +57,12 @@ func (s *Store) GetRefreshToken(ctx context.Context, key model.Key) (*model.Toke
 		return nil, model.ErrNotFound
 	}
 	digest := string(key.Digest[:])
-	found, err := s.fields(ctx, key.Grant, "r", "f"+digest, "s"+digest, "e")
+	found, err := s.fields(ctx, key.Grant, "l", "f"+digest, "s"+digest, "e")
 	if err != nil {
 		return nil, fault(what, err)
 	}
-	revoked, record, mark, seed := found[0], found[1], found[2], found[3]
-	if revoked != "" || record == "" {
+	live, record, mark, seed := found[0], found[1], found[2], found[3]
+	if live == "" || record == "" {
 		return nil, model.ErrNotFound
 	}
 	t, err := decodeFor(what, key.Grant, record)

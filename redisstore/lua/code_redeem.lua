@@ -5,9 +5,9 @@
 local grant = KEYS[1]
 local digest, member, index_ttl, ttl, live, info, access, refresh, record = unpack(ARGV)
 
-local found = redis.call('HMGET', grant, 'r', 'c', 'x')
-local revoked, code, spent = found[1], found[2], found[3]
-if revoked then
+local found = redis.call('HMGET', grant, 'o', 'l', 'c', 'x')
+local opened, live_before, code, spent = unpack(found, 1, 4)
+if opened and not live_before then
   return 'revoked'
 elseif not code or string.sub(code, 1, 32) ~= digest then
   return 'not found'

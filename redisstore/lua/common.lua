@@ -2,9 +2,8 @@
 --
 -- A grant is one hash. Its fields:
 --   o  when the grant was opened; it is there if and only if the grant is
---   r  "1" once the grant was revoked; then only o, r and the device code are left
+--   l  until when something in the grant can be used; a revoked grant has none
 --   g  what a list of grants shows (written and read by Go)
---   l  until when something in the grant can be used, for the same list
 --   w  "1" if the grant never had a refresh token
 --   c  the code: its digest (32 bytes), its retention, a space, the record
 --   x  "1" once the code was spent
@@ -15,6 +14,9 @@
 --   e  the one seed (32) and the refresh token that it was spent on (32)
 --   h  the refresh digest of the oldest pair that is still there
 --   d… the device code, see device_save.lua
+--
+-- To revoke is to remove: l, and with it all but o and the device code. Redis removes
+-- also when its memory is full, and would not set a mark then.
 --
 -- Times are decimal milliseconds. They are compared as numbers, which are exact up
 -- to 2^53, and written as the strings they came as.

@@ -9,5 +9,5 @@ if found[1] ~= '1' or client ~= '' and found[2] ~= client or user ~= '' and foun
   return 'other'
 end
 
-redis.call('HSET', grant, 'ds', '2')
+redis.call('HDEL', grant, 'ds')
 return 'ok'

@@ -3,7 +3,8 @@
 --   d   the code: its digest (32 bytes), its retention, a space, the record
 --   dn  the random name of the reservation that it was saved with
 --   dl  the client
---   ds  the status: 0 pending, 1 approved, 2 denied, 3 spent
+--   ds  the status: 0 pending, 1 approved, 2 denied, 3 spent; a code that was revoked,
+--       and so is denied, has none
 --   du  who decided, or empty
 --   dc  the scope
 --   di  the interval between two polls, in milliseconds

@@ -1,20 +1,21 @@
--- RevokeGrant marks an open grant and removes all that it held. What is done to it
--- later sees the mark, which stays for as long as the grant would have. The device
--- code that it came from stays too, so that its replay is recognised.
+-- RevokeGrant removes all that an open grant held, first of all that it is in use.
+-- That it was opened stays for as long as the grant would have, so that whatever is
+-- done to it later finds it revoked. The device code that it came from stays too, so
+-- that its replay is recognised.
 -- KEYS[1] the grant
 -- ARGV    nothing
 local grant = KEYS[1]
 
-local found = redis.call('HMGET', grant, 'o', 'r')
+local found = redis.call('HMGET', grant, 'o', 'l')
 if not found[1] then
   return 'not found'
-elseif found[2] then
+elseif not found[2] then
   return 'revoked'
 end
 
-redis.call('HSET', grant, 'r', '1')
+redis.call('HDEL', grant, 'l')
 for _, field in ipairs(redis.call('HKEYS', grant)) do
-  if field ~= 'o' and field ~= 'r' and string.sub(field, 1, 1) ~= 'd' then
+  if field ~= 'o' and string.sub(field, 1, 1) ~= 'd' then
     redis.call('HDEL', grant, field)
   end
 end

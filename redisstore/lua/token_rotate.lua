@@ -6,9 +6,9 @@
 local grant = KEYS[1]
 local presented, seed, now, passed, ttl, live, info, access, refresh, record = unpack(ARGV)
 
-local found = redis.call('HMGET', grant, 'r', 'f' .. presented, 's' .. presented, 'l', 'h', 'c', 'd')
-local revoked, token, spent, live_before, oldest, code, device = unpack(found, 1, 7)
-if revoked then
+local found = redis.call('HMGET', grant, 'o', 'l', 'f' .. presented, 's' .. presented, 'h', 'c', 'd')
+local opened, live_before, token, spent, oldest, code, device = unpack(found, 1, 7)
+if opened and not live_before then
   return 'revoked'
 elseif not token then
   return 'not found'
