@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/gin-oauth/gin-oauth-server/model"
@@ -12,12 +12,17 @@ import (
 
 // ListGrants returns the open grants of a user, of a client, or of both, newest
 // first, at most limit of them (zero: all). It is for administrators; for the
-// user's own page see [Server.Applications].
-func (s *Server) ListGrants(ctx context.Context, filter model.GrantFilter, limit int) ([]model.GrantInfo, error) {
-	if s.cfg.GrantList == nil {
-		return nil, errNoGrantList
+// user's own page see [Server.Applications]. The error is an *Error.
+func (s *Server) ListGrants(ctx context.Context, filter model.GrantFilter, limit int) (grants []model.GrantInfo, err error) {
+	defer s.caught(ctx, atManage, &err)
+	err = errNoGrantList
+	if s.cfg.GrantList != nil {
+		grants, err = s.cfg.GrantList.ListGrants(ctx, filter, s.now(), limit)
 	}
-	return s.cfg.GrantList.ListGrants(ctx, filter, s.now(), limit)
+	if err != nil {
+		return nil, s.refused(ctx, Event{Endpoint: atManage, UserID: filter.UserID, ClientID: filter.ClientID}, asError(err, "list_grants"))
+	}
+	return grants, nil
 }
 
 // RevokeGrant ends one grant: its code, its access and its refresh tokens. For
@@ -71,24 +76,25 @@ const secretBytes = 32
 // RotateSecret gives a confidential client a new secret and returns it, this
 // once: only its hash is stored. The secret before it goes on working for
 // overlap, so that the client can be changed over; zero ends it at once. Of two
-// live secrets the one that would have lived longer is the one before. It returns
-// an error that is model.ErrNotFound for an unknown client.
+// live secrets the one that would have lived longer is the one before. The error
+// is an *Error, that for an unknown client is model.ErrNotFound.
 func (s *Server) RotateSecret(ctx context.Context, clientID string, overlap time.Duration) (secret string, err error) {
+	b := make([]byte, secretBytes)
+	fail := s.random(b)
 	switch {
 	case s.cfg.VerifySecret != nil:
-		return "", errors.New("engine: RotateSecret: Config.VerifySecret decides about secrets, and not what is stored with the client")
+		fail = errors.New("engine: RotateSecret: Config.VerifySecret decides about secrets, and not what is stored with the client")
 	case overlap < 0:
-		return "", errors.New("engine: RotateSecret: overlap must not be negative")
+		fail = errors.New("engine: RotateSecret: overlap must not be negative")
 	}
-	b := make([]byte, secretBytes)
-	if err := s.random(b); err != nil {
-		return "", fmt.Errorf("engine: RotateSecret: %w", err)
+	if fail != nil {
+		return "", s.refused(ctx, Event{Endpoint: atManage, ClientID: clientID}, fault(fail, "rotate_secret"))
 	}
 	secret = base64.RawURLEncoding.EncodeToString(b)
 	now := s.now()
-	err = s.updateClient(ctx, "RotateSecret", clientID, EventSecretRotated, func(c *model.Client) error {
+	err = s.updateClient(ctx, clientID, EventSecretRotated, func(c *model.Client) error {
 		if c.Public {
-			return errors.New("a public client has no secret")
+			return refuse(CodeInvalidRequest, "client_public", "A public client has no secret.")
 		}
 		old := liveSecret(c.Secrets, now)
 		c.Secrets = model.HashSecrets(secret)
@@ -124,31 +130,42 @@ func liveSecret(secrets []model.SecretHash, now time.Time) (longest *model.Secre
 
 // DisableClient refuses a client everywhere from now on, as if it was not
 // registered. Its access tokens run to their expiry; [Server.RevokeClient]
-// after it ends them too. It returns an error that is model.ErrNotFound for an
-// unknown client.
+// after it ends them too. The error is an *Error, that for an unknown client is
+// model.ErrNotFound.
 func (s *Server) DisableClient(ctx context.Context, clientID string) error {
-	return s.updateClient(ctx, "DisableClient", clientID, EventClientDisabled, func(c *model.Client) error {
+	return s.updateClient(ctx, clientID, EventClientDisabled, func(c *model.Client) error {
 		c.Disabled = true
 		return nil
 	})
 }
 
 // EnableClient takes [Server.DisableClient] back. Refresh tokens that were not
-// revoked work again.
+// revoked work again. The error is that of DisableClient.
 func (s *Server) EnableClient(ctx context.Context, clientID string) error {
-	return s.updateClient(ctx, "EnableClient", clientID, EventClientEnabled, func(c *model.Client) error {
+	return s.updateClient(ctx, clientID, EventClientEnabled, func(c *model.Client) error {
 		c.Disabled = false
 		return nil
 	})
 }
 
-func (s *Server) updateClient(ctx context.Context, what, clientID string, done EventType, change func(*model.Client) error) error {
-	if s.cfg.Clients == nil {
-		return fmt.Errorf("engine: %s: Config.Clients is not set, and the Model does not change clients", what)
+func (s *Server) updateClient(ctx context.Context, clientID string, done EventType, change func(*model.Client) error) (err error) {
+	defer s.caught(ctx, atManage, &err)
+	ev := Event{Endpoint: atManage, ClientID: clientID}
+	err = errNoClients
+	if s.cfg.Clients != nil {
+		err = s.cfg.Clients.UpdateClient(ctx, clientID, change)
 	}
-	if err := s.cfg.Clients.UpdateClient(ctx, clientID, change); err != nil {
-		return fmt.Errorf("engine: %s of client %q: %w", what, clientID, err)
+	switch {
+	case errors.Is(err, model.ErrNotFound):
+		e := refuse(CodeInvalidRequest, "client_unknown", "There is no such client.").because(err)
+		e.Status = http.StatusNotFound
+		return s.refused(ctx, ev, e)
+	case err != nil:
+		return s.refused(ctx, ev, asError(err, "update_client"))
 	}
-	s.emit(ctx, Event{Type: done, Endpoint: atManage, ClientID: clientID, Reason: byAdministrator})
+	ev.Type, ev.Reason = done, byAdministrator
+	s.emit(ctx, ev)
 	return nil
 }
+
+var errNoClients = errors.New("engine: Config.Clients is not set, and the Model does not change clients")

@@ -135,10 +135,13 @@ func TestRotateSecret(t *testing.T) {
 		f := newFixture(t)
 		_, err := f.srv.RotateSecret(ctx, "nobody", 0)
 		require.ErrorIs(t, err, model.ErrNotFound)
+		assert.Equal(t, http.StatusNotFound, f.lastManaged(t, err).HTTPStatus())
 		_, err = f.srv.RotateSecret(ctx, "pub", 0)
 		require.ErrorContains(t, err, "public")
+		assert.Equal(t, http.StatusBadRequest, f.lastManaged(t, err).HTTPStatus())
 		_, err = f.srv.RotateSecret(ctx, "conf", -1)
 		require.ErrorContains(t, err, "negative")
+		assert.Equal(t, engine.CodeServerError, f.lastManaged(t, err).Code)
 		assert.Zero(t, f.countEvents(engine.EventSecretRotated))
 		f = newFixture(t, func(c *engine.Config) {
 			c.VerifySecret = func(context.Context, *model.Client, string) (bool, error) { return true, nil }
@@ -168,5 +171,23 @@ func TestDisableClient(t *testing.T) {
 	require.NoError(t, f.srv.EnableClient(t.Context(), "conf"))
 	f.assertDead(t, access, refresh) // … unless it is revoked
 
-	require.ErrorIs(t, f.srv.DisableClient(t.Context(), "nobody"), model.ErrNotFound)
+	err = f.srv.DisableClient(t.Context(), "nobody")
+	require.ErrorIs(t, err, model.ErrNotFound)
+	assert.Equal(t, http.StatusNotFound, f.lastManaged(t, err).HTTPStatus())
+
+	_, err = f.srv.ListGrants(t.Context(), model.GrantFilter{}, 0)
+	require.ErrorIs(t, err, model.ErrEmptyFilter)
+	assert.Equal(t, engine.CodeServerError, f.lastManaged(t, err).Code)
+}
+
+// lastManaged returns the *Error of a function for administrators, which was
+// reported.
+func (f *fixture) lastManaged(t *testing.T, err error) *engine.Error {
+	t.Helper()
+	var e *engine.Error
+	require.ErrorAs(t, err, &e)
+	ev := f.lastEvent(t)
+	assert.Equal(t, "manage", ev.Endpoint)
+	assert.Same(t, e, ev.Err)
+	return e
 }
