@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gin-oauth/gin-oauth-server/internal/uris"
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
 
@@ -134,14 +135,10 @@ func (c *Config) checkURL(f *findings, id, field, raw string) {
 		f.add(id+"-fragment", field, fmt.Sprintf("%q must have no fragment", raw), "take it off", "RFC 6749, section 3.1")
 	case u.User != nil:
 		f.add(id+"-user", field, "must have no user information", "take it off", "")
-	case u.Scheme == "http" && !isLoopback(u.Hostname()) && !c.AllowInsecureIssuer:
+	case u.Scheme == "http" && !uris.IsLoopback(u.Hostname()) && !c.AllowInsecureIssuer:
 		f.add(id+"-not-https", field, fmt.Sprintf("%q must use https", raw),
 			"codes and tokens travel there. Plain http is for loopback hosts; behind a proxy give the public URL; AllowInsecureIssuer is for closed test networks", "RFC 6749, section 3.1")
 	}
-}
-
-func isLoopback(host string) bool {
-	return host == "localhost" || host == "127.0.0.1" || host == "::1"
 }
 
 func (c *Config) checkScopes(f *findings) {
@@ -252,7 +249,7 @@ func (c *Config) checkGrants(f *findings) {
 		if c.Grants[name] == nil {
 			f.add("grant-nil", field, "is nil", "remove the entry or give a Grant", "")
 		}
-		if u, err := url.Parse(name); !isBuiltIn(name) && (err != nil || !u.IsAbs()) {
+		if !isBuiltIn(name) && !uris.IsAbsolute(name) {
 			f.add("grant-name", field, "must be named by an absolute URI", `such as "urn:example:my-grant"`, "RFC 6749, section 4.5")
 		}
 	}

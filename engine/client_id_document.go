@@ -13,6 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/gin-oauth/gin-oauth-server/internal/uris"
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
 
@@ -105,7 +106,7 @@ func (p *ClientIDDocumentPolicy) checkURL(id string) (*url.URL, error) {
 
 func (p *ClientIDDocumentPolicy) checkHost(u *url.URL) error {
 	host := u.Hostname()
-	if isLoopback(host) {
+	if uris.IsLoopback(host) {
 		if !p.AllowLoopback {
 			return badDocument("the client_id is on a loopback host, which AllowLoopback is not set for")
 		}

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gin-oauth/gin-oauth-server/internal/uris"
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
 
@@ -296,7 +297,7 @@ func (d *clientDocuments) dialOne(ctx context.Context, network, address string) 
 // mayDial lets a loopback host lead to loopback addresses, where that is allowed,
 // and every other host to public ones.
 func (d *clientDocuments) mayDial(host string, a netip.Addr) bool {
-	if isLoopback(host) {
+	if uris.IsLoopback(host) {
 		return d.policy.AllowLoopback && a.Zone() == "" && a.Unmap().IsLoopback()
 	}
 	return isPublic(a)

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"github.com/gin-oauth/gin-oauth-server/internal/uris"
 )
 
 var errPrivateURL = errors.New("must be on a public host")
@@ -19,7 +21,7 @@ func checkPublicURL(raw string, loopback bool) error {
 		return errors.New("must be an https or http URL")
 	}
 	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
-	if isLoopback(host) {
+	if uris.IsLoopback(host) {
 		if loopback {
 			return nil
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gin-oauth/gin-oauth-server/engine"
 	"github.com/gin-oauth/gin-oauth-server/internal/shortcache"
+	"github.com/gin-oauth/gin-oauth-server/internal/uris"
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
 
@@ -72,7 +73,7 @@ func New(cfg Config) (*Verifier, error) {
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.Fragment != "" || u.User != nil:
 		errs = append(errs, fmt.Errorf("introspect: Config.Endpoint %q must be the URL of an introspection endpoint", cfg.Endpoint))
-	case u.Scheme == "http" && !isLoopback(u.Hostname()) && !cfg.AllowInsecureEndpoint:
+	case u.Scheme == "http" && !uris.IsLoopback(u.Hostname()) && !cfg.AllowInsecureEndpoint:
 		errs = append(errs, fmt.Errorf("introspect: Config.Endpoint %q must use https: the secret and all tokens travel there", cfg.Endpoint))
 	}
 	if cfg.ClientID == "" || cfg.ClientSecret == "" {
@@ -103,10 +104,6 @@ func setDefault[T comparable](field *T, value T) {
 	if *field == zero {
 		*field = value
 	}
-}
-
-func isLoopback(host string) bool {
-	return host == "localhost" || host == "127.0.0.1" || host == "::1"
 }
 
 // VerifyToken returns what the server says about the token, or

@@ -4,10 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gin-oauth/gin-oauth-server/internal/uris"
 )
 
 // The grant types that the engine knows by itself, as they stand in
@@ -197,7 +198,7 @@ func (c *Client) validateGrants(bad func(string, ...any)) {
 		case g == GrantAuthorizationCode, g == GrantRefreshToken, g == GrantClientCredentials, g == GrantPassword, g == GrantDeviceCode:
 		case g == "implicit":
 			bad("Grants: the implicit grant does not exist here; use authorization_code with PKCE")
-		case !isAbsoluteURI(g):
+		case !uris.IsAbsolute(g):
 			bad("Grants: %q is neither a known grant type nor an absolute URI", g)
 		}
 		if slices.Contains(c.Grants[:i], g) {
@@ -207,11 +208,6 @@ func (c *Client) validateGrants(bad func(string, ...any)) {
 	if c.Public && c.AllowsGrant(GrantClientCredentials) {
 		bad("client_credentials is for confidential clients only (RFC 6749, section 4.4)")
 	}
-}
-
-func isAbsoluteURI(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && u.IsAbs() && (u.Host != "" || u.Opaque != "" || u.Path != "")
 }
 
 func (c *Client) validateRedirectURIs(bad func(string, ...any)) {

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/gin-oauth/gin-oauth-server/internal/uris"
 )
 
 // maxRedirectURI bounds what a redirect URI may be, in bytes.
@@ -54,7 +56,7 @@ func ValidateRedirectURI(raw string) error {
 			return errors.New("must name a host")
 		}
 	case "http":
-		if !isLoopback(u.Hostname()) {
+		if !uris.IsLoopback(u.Hostname()) {
 			return errors.New("must use https: plain http is only for 127.0.0.1, [::1] and localhost (RFC 9700, section 2.6)")
 		}
 	default:
@@ -120,8 +122,4 @@ func cutPort(s string) (rest string, ok bool) {
 	rest = s[n:]
 	port, err := strconv.ParseUint(s[1:n], 10, 16)
 	return rest, err == nil && port > 0 && (rest == "" || rest[0] == '/' || rest[0] == '?')
-}
-
-func isLoopback(host string) bool {
-	return host == "127.0.0.1" || host == "::1" || host == "localhost"
 }
