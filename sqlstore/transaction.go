@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"strings"
 )
@@ -22,55 +21,38 @@ func (s *Store) transaction(ctx context.Context, f func(*tx) error) error {
 }
 
 // attempt runs f in a transaction once.
-func (s *Store) attempt(ctx context.Context, f func(*tx) error) (err error) {
+func (s *Store) attempt(ctx context.Context, f func(*tx) error) error {
 	if err := s.prepareWanted(ctx); err != nil {
 		return err
 	}
-	if s.dialect == SQLite {
-		return s.attemptSQLite(ctx, f)
-	}
-	t, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
-	if err != nil {
-		return err
-	}
-	return finish(t, f(&tx{t, s}))
-}
-
-// attemptSQLite runs f alone. Whoever reads first and writes then may be refused
-// at once, whatever the busy timeout, so the lock for writing is taken up front.
-func (s *Store) attemptSQLite(ctx context.Context, f func(*tx) error) (err error) {
 	release, err := s.acquireWriter(ctx)
 	if err != nil {
 		return err
 	}
 	defer release()
-	conn, err := s.db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	t, err := conn.BeginTx(ctx, nil)
+	t, err := s.db.BeginTx(ctx, s.dialect.isolation())
 	if err != nil {
 		return err
 	}
 	tx := &tx{t, s}
-	_, err = tx.exec(ctx, lockSQLite)
-	if err == nil {
-		err = f(tx)
+	if s.dialect == SQLite {
+		// Whoever reads first and writes then may be refused at once, whatever the
+		// busy timeout. This takes the lock for writing at the front.
+		if _, err := tx.exec(ctx, `DELETE FROM {prefix}codes WHERE FALSE`); err != nil {
+			return finish(t, err)
+		}
 	}
-	failed := err
-	if err = finish(t, failed); err == nil || failed != nil {
-		return err
-	}
-	// A COMMIT that finds the database busy leaves the transaction open.
-	if _, rollbackErr := conn.ExecContext(context.WithoutCancel(ctx), `ROLLBACK`); rollbackErr != nil {
-		// There was none, or the connection is of no use.
-		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
-	}
-	return err
+	return finish(t, f(tx))
 }
 
-const lockSQLite = `DELETE FROM {prefix}codes WHERE FALSE`
+// isolation returns what a transaction is begun with, whatever the database is
+// set to. SQLite has but one level, at which transactions run one after another.
+func (d Dialect) isolation() *sql.TxOptions {
+	if d == SQLite {
+		return nil
+	}
+	return &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+}
 
 // finish commits, or rolls back if there was an error.
 func finish(t *sql.Tx, err error) error {

@@ -1,5 +1,6 @@
 -- +goose Up
--- Registered clients. data is a JSON object with all that is known of the client; of secrets it holds the digests. revision counts the changes.
+-- Registered clients. data is a JSON object with all that is known of the client, and of
+-- its secrets the digests. revision counts the changes.
 CREATE TABLE IF NOT EXISTS {prefix}clients (
 	id         TEXT COLLATE "C" PRIMARY KEY,
 	revision   BIGINT NOT NULL,
