@@ -35,8 +35,8 @@ type plan struct {
 func parsePlan(args []string) (*plan, error) {
 	p := &plan{}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.IntVar(&p.rounds, "rounds", 7, "how many `rounds`, of which the median counts")
-	flags.Float64Var(&p.seconds, "seconds", 1, "how many `seconds` one peer has for one workload in one round")
+	flags.IntVar(&p.rounds, "rounds", 5, "how many `rounds`, of which the median counts")
+	flags.Float64Var(&p.seconds, "seconds", 0.6, "how many `seconds` one peer has for one workload in one round")
 	flags.StringVar(&p.out, "out", "", "the `folder` with performance.md, whose tables are replaced, and performance.svg; empty: print only")
 	quick := flags.Bool("quick", false, "few and short rounds, to see that everything works")
 	only := flags.String("only", "", "a comma-separated `list` of peers to run beside bare; empty: all")
@@ -136,7 +136,12 @@ func compare(ctx context.Context, args []string) error {
 		}
 	}
 	report.Text(os.Stdout, results, p.peers, p.workloads)
-	return nil
+	if p.out == "" {
+		return nil
+	}
+	return write(p.out, results, report.Run{
+		Peers: p.peers, Workloads: p.workloads, Rounds: p.rounds, Seconds: p.seconds, Machine: machine(cores), Versions: versions(p.peers),
+	})
 }
 
 // round gives every peer its turn at every workload. Another one begins each
@@ -171,8 +176,9 @@ func (p *plan) round(ctx context.Context, b *bench, round int, results *report.R
 }
 
 // million fills all servers with a million tokens, which takes a while, and then
-// gives them their turns.
+// gives them their turns. Variants have the same store as what they vary.
 func (p *plan) million(ctx context.Context, b *bench, results *report.Results) (err error) {
+	peers := slices.DeleteFunc(slices.Clone(p.peers), func(one peer.Peer) bool { return one.Variant })
 	var servers []*loaded
 	var empty []server.Reply
 	defer func() {
@@ -180,7 +186,7 @@ func (p *plan) million(ctx context.Context, b *bench, results *report.Results) (
 			err = errors.Join(err, s.Stop())
 		}
 	}()
-	for _, one := range p.peers {
+	for _, one := range peers {
 		s, err := b.start(ctx, one, workload.ClientCredentials)
 		if err != nil {
 			return err
@@ -202,7 +208,7 @@ func (p *plan) million(ctx context.Context, b *bench, results *report.Results) (
 		if err != nil {
 			return err
 		}
-		for i, one := range p.peers {
+		for i, one := range peers {
 			results.Add(report.Loopback, workload.Million, one.Name, samples[i])
 		}
 	}

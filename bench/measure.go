@@ -172,7 +172,7 @@ func (b *bench) inProcess(ctx context.Context, p peer.Peer, name workload.Name) 
 		return sample, err
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
-	r, err := s.InProcess(name, s.tokens, b.measure)
+	r, err := s.InProcess(name, s.tokens, b.measure/2)
 	if err != nil {
 		return sample, err
 	}

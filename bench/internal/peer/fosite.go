@@ -18,6 +18,7 @@ import (
 func Fosite() Peer {
 	return Peer{
 		Name: "fosite", Title: "fosite (SHA-256 secrets)", Refusal: http.StatusUnauthorized, Requests: 2,
+		Modules: []string{"github.com/ory/fosite"},
 		Notes: []string{
 			"its MemoryStore, opaque HMAC tokens, PKCE demanded, exact scopes; client secrets under SHA-256 by a Hasher of three lines, for like with like",
 		},
@@ -29,7 +30,8 @@ func Fosite() Peer {
 // cost that there is.
 func FositeBcrypt() Peer {
 	p := Fosite()
-	p.Name, p.Title = "fosite-bcrypt", "fosite (bcrypt, cost 4)"
+	p.Name, p.Title, p.Variant = "fosite-bcrypt", "fosite (bcrypt, cost 4)", true
+	p.Modules = nil
 	p.Notes = []string{"the same with fosite's own hasher at the lowest cost, 4; its default is 12, which is 256 times as slow"}
 	p.New = func(Options) (*Instance, error) {
 		return newFosite(&fosite.BCrypt{Config: &fosite.Config{HashCost: 4}})

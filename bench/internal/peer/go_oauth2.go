@@ -18,6 +18,7 @@ import (
 func GoOAuth2() Peer {
 	return Peer{
 		Name: "go-oauth2", Title: "go-oauth2 + gin-server", Refusal: http.StatusUnauthorized, Requests: 2, New: newGoOAuth2,
+		Modules: []string{"github.com/go-oauth2/oauth2/v4", "github.com/go-oauth2/gin-server"},
 		Notes: []string{
 			"its store in memory, which keeps each record as JSON in a buntdb",
 			"PKCE demanded, S256 only; codes and tokens are derived from UUIDs and are stored as they are; no scope is checked anywhere",

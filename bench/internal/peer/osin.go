@@ -13,6 +13,7 @@ import (
 func Osin() Peer {
 	return Peer{
 		Name: "osin", Title: "osin", Refusal: http.StatusUnauthorized, Requests: 2, New: newOsin,
+		Modules: []string{"github.com/openshift/osin"},
 		Notes: []string{
 			"its example's store with a lock around the maps, which forgets the token before a rotated one instead of keeping the whole chain",
 			"PKCE is checked where a challenge was sent; it can be demanded of public clients only",

@@ -36,7 +36,7 @@ func OursLimited() Peer {
 	high := model.Rate{Interval: time.Microsecond, Burst: 1 << 30}
 	limits := engine.RateLimits{Address: high, Client: high}
 	p := Ours()
-	p.Name, p.Title = "ours-limits", "gin-oauth-server, rate limits on"
+	p.Name, p.Title, p.Variant = "ours-limits", "gin-oauth-server (rate limits on)", true
 	p.Notes = []string{"the same with its three rate limits counting, set so high that none refuses; no other peer has rate limits"}
 	p.New = func(o Options) (*Instance, error) { return newOurs(o, limits) }
 	return p

@@ -11,6 +11,7 @@ package peer
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -43,6 +44,10 @@ type Peer struct {
 	Name string
 	// Title stands in the tables.
 	Title string
+	// Variant marks another setting of a peer, which the picture leaves out.
+	Variant bool
+	// Modules are the Go modules whose version the report names.
+	Modules []string
 	// Notes are the settings that differ from the others', for the report.
 	Notes []string
 	// Refusal is the status of the guarded route for a token that is not valid.
@@ -61,6 +66,12 @@ type Peer struct {
 	New func(Options) (*Instance, error)
 	// Command starts the program that serves; with it New is nil.
 	Command []string
+}
+
+// Short is the title without what stands in brackets.
+func (p Peer) Short() string {
+	short, _, _ := strings.Cut(p.Title, " (")
+	return short
 }
 
 // Options change what a peer is made of, to see how cost grows.

@@ -43,7 +43,9 @@ type Key struct {
 type Memory struct {
 	// PerToken is the live heap of one in bytes, Collection the time of a full
 	// collection in nanoseconds, MaxRSS the most memory of the process in bytes.
-	PerToken, Collection, MaxRSS float64
+	PerToken   float64 `json:"per_token"`
+	Collection float64 `json:"collection"`
+	MaxRSS     float64 `json:"max_rss"`
 }
 
 // Results are all samples of a run, of each key one a round.

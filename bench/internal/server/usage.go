@@ -4,7 +4,6 @@ package server
 
 import (
 	"fmt"
-	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,9 +15,6 @@ func usage() (cpu, rss int64, err error) {
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
 		return 0, 0, fmt.Errorf("getrusage: %w", err)
 	}
-	rss = int64(u.Maxrss)         //nolint:unconvert // an int32 on some systems
-	if runtime.GOOS != "darwin" { // there it is in bytes
-		rss <<= 10
-	}
-	return u.Utime.Nano() + u.Stime.Nano(), rss, nil
+	rss, err = maxRSS(&u)
+	return u.Utime.Nano() + u.Stime.Nano(), rss, err
 }
