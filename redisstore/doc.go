@@ -66,7 +66,8 @@
 //
 // One grant is one hash, oauth:{<grant>}, with its code and its tokens. The braces make the grant alone decide about the slot, so every verb is
 // one script in one slot, in one round trip; the scripts are in the folder lua. A
-// reading verb is one HMGET without script. A client is one GET.
+// reading verb is one HMGET without script, and that of a spent refresh token two. A
+// client is one GET.
 //
 // Verbs that open a grant also note it in an index of the user and one of the client,
 // through which it is found for lists and to be revoked. On one server this is part of

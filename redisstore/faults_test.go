@@ -273,6 +273,7 @@ func TestFullMemory(t *testing.T) {
 	require.NoError(t, s.RevokeAccessToken(ctx, machine.AccessKey()))
 	_, err = s.GetAccessToken(ctx, machine.AccessKey())
 	require.ErrorIs(t, err, model.ErrNotFound)
+	require.NoError(t, s.RevokeAccessToken(ctx, pair.AccessKey()))
 	require.NoError(t, s.RevokeGrant(ctx, pair.GrantID))
 	_, err = s.GetRefreshToken(ctx, pair.RefreshKey())
 	require.ErrorIs(t, err, model.ErrNotFound)

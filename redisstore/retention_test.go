@@ -118,7 +118,7 @@ func TestRotationDropsWhatIsPast(t *testing.T) {
 		}
 	}
 	assert.LessOrEqual(t, size(), largest)
-	assert.LessOrEqual(t, largest, int64(3*12+10), "three fields for each pair")
+	assert.LessOrEqual(t, largest, int64(2*12+10), "two fields for each pair")
 	for i, token := range tokens {
 		got, err := s.GetRefreshToken(ctx, token.RefreshKey())
 		_, accessErr := s.GetAccessToken(ctx, token.AccessKey())

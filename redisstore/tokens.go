@@ -50,24 +50,40 @@ func (s *Store) GetAccessToken(ctx context.Context, key model.Key) (*model.Token
 	return nil, model.ErrNotFound
 }
 
-// GetRefreshToken implements [model.Model]. It is one HMGET.
+// GetRefreshToken implements [model.Model]. It is one HMGET, and for a spent token,
+// which is a replay or a retry, another one: of a spent pair the record is kept once
+// only.
 func (s *Store) GetRefreshToken(ctx context.Context, key model.Key) (*model.Token, error) {
 	const what = "get refresh token"
 	if key.Digest.IsZero() {
 		return nil, model.ErrNotFound
 	}
 	digest := string(key.Digest[:])
-	found, err := s.fields(ctx, key.Grant, "l", "f"+digest, "s"+digest, "e")
+	found, err := s.fields(ctx, key.Grant, "l", "f"+digest, "s"+digest)
 	if err != nil {
 		return nil, fault(what, err)
 	}
-	live, record, mark, seed := found[0], found[1], found[2], found[3]
+	live, record, mark := found[0], found[1], found[2]
+	switch {
+	case live == "" || record == "" && mark == "":
+		return nil, model.ErrNotFound
+	case mark == "":
+		return decodeFor(what, key.Grant, record)
+	case len(mark) < digestLen:
+		return nil, fault(what, errRecord)
+	}
+	// All of it again, so that the answer is of one moment.
+	found, err = s.fields(ctx, key.Grant, "l", "a"+mark[:digestLen], "f"+digest, "e")
+	if err != nil {
+		return nil, fault(what, err)
+	}
+	live, record, seed := found[0], found[1]+found[2], found[3] // it is at one of the two
 	if live == "" || record == "" {
 		return nil, model.ErrNotFound
 	}
 	t, err := decodeFor(what, key.Grant, record)
-	if err != nil || mark == "" {
-		return t, err
+	if err != nil {
+		return nil, err
 	}
 	if t.SpentAt, err = spentAt(mark); err != nil {
 		return nil, fault(what, err)

@@ -8,9 +8,11 @@
 --   c  the code: its digest (32 bytes), its retention, a space, the record
 --   x  "1" once the code was spent
 --   a<digest>  a token by its access half: access digest (32), retention, space, record
---   f<digest>  the same by its refresh half
---   s<digest>  the mark of a spent refresh token: the access digest of its pair (32),
---              the refresh digest of its successor (32), its retention, space, spent at
+--   f<digest>  the same by its refresh half, until that is spent; then only if the
+--              access half was revoked
+--   s<digest>  what is left of a spent refresh token: the access digest of its pair,
+--              where the record is (32), the refresh digest of its successor (32), its
+--              retention, space, spent at
 --   e  the one seed (32) and the refresh token that it was spent on (32)
 --   h  the refresh digest of the oldest pair that is still there
 --   d… the device code, see device_save.lua
@@ -58,8 +60,8 @@ end
 
 -- taken reports whether a half of a token is in the grant already.
 local function taken(grant, access, refresh)
-  return redis.call('HEXISTS', grant, 'a' .. access) == 1
-    or refresh ~= '' and redis.call('HEXISTS', grant, 'f' .. refresh) == 1
+  local found = redis.call('HMGET', grant, 'a' .. access, 'f' .. refresh, 's' .. refresh)
+  return found[1] or found[2] or found[3]
 end
 
 -- put saves a token under both halves; refresh is empty if there is none.

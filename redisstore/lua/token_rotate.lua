@@ -10,10 +10,10 @@ local found = redis.call('HMGET', grant, 'o', 'l', 'f' .. presented, 's' .. pres
 local opened, live_before, token, spent, oldest, code, device = unpack(found, 1, 7)
 if opened and not live_before then
   return 'revoked'
-elseif not token then
-  return 'not found'
 elseif spent then
   return 'spent'
+elseif not token then
+  return 'not found'
 elseif taken(grant, access, refresh) then
   return 'duplicate'
 end
@@ -25,6 +25,9 @@ local successor = refresh ~= '' and refresh or string.rep('\0', 32)
 redis.call('HSET', grant,
   's' .. presented, string.sub(token, 1, 32) .. successor .. retention(token, 33) .. ' ' .. now,
   'e', seed .. presented, 'l', live, 'g', info)
+if redis.call('HEXISTS', grant, 'a' .. string.sub(token, 1, 32)) == 1 then
+  redis.call('HDEL', grant, 'f' .. presented) -- the record is there too, and once is enough
+end
 put(grant, access, refresh, record)
 keep(grant, ttl)
 
