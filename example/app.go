@@ -140,6 +140,7 @@ func (s *site) engineConfig(k keys) engine.Config {
 		},
 		Resource:             s.origin + "/api",
 		ResourceName:         "Notes",
+		Resources:            []string{secondAPI},
 		Scopes:               scopeInfos(),
 		CodeLifetime:         s.cfg.codeLifetime,
 		AccessTokenLifetime:  s.cfg.accessTokenLifetime,

@@ -34,6 +34,7 @@ const (
 	terminalID      = "cli"
 	secondAPIID     = "second-api"
 	secondAPISecret = "second-api-secret-for-the-demo" // also in ./resource
+	secondAPI       = "http://localhost:8081/api"      // likewise
 	deviceID        = "device"
 )
 

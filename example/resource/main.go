@@ -4,6 +4,10 @@
 //	go run ./example            # the authorization server, on http://localhost:8080
 //	go run ./example/resource   # this API, on http://localhost:8081
 //
+// With -resource http://localhost:8081/api it takes only tokens that were asked
+// for with that resource (RFC 8707), so that what is sent here is worth nothing
+// elsewhere, and what is sent elsewhere nothing here.
+//
 // Run it with -h to see the flags.
 package main
 
@@ -41,6 +45,8 @@ const (
 	// The client that the demo has for this program. Its secret is none.
 	demoClientID     = "second-api"
 	demoClientSecret = "second-api-secret-for-the-demo"
+	// demoResource is what the demo takes for this API's name.
+	demoResource = "http://localhost:8081/api"
 	// drain is how long running requests may take once the program is told to end.
 	drain = 10 * time.Second
 )
@@ -81,6 +87,7 @@ func complain(w io.Writer, err error) { _, _ = fmt.Fprintf(w, "resource: %v\n", 
 type config struct {
 	addr, server           string
 	clientID, clientSecret string
+	resource               string
 	cacheFor               time.Duration
 }
 
@@ -105,6 +112,7 @@ func parseFlags(args []string, getenv func(string) string, out io.Writer) (*conf
 	fs.StringVar(&cfg.server, "server", "http://localhost:8080", "`URL` of the authorization server: the demo's")
 	fs.StringVar(&cfg.clientID, "client-id", demoClientID, "the client that this API is there: a resource server")
 	fs.StringVar(&cfg.clientSecret, "client-secret", "", "its `secret`; better in the environment, as "+secretVariable+" (default that of the demo's own client)")
+	fs.StringVar(&cfg.resource, "resource", "", "the `URL` that names this API: only tokens for it are taken; the demo knows "+demoResource+" (default: tokens for the demo's own API)")
 	fs.DurationVar(&cfg.cacheFor, "cache", 5*time.Second, "how `long` an answer about a token is kept; 0 asks each time")
 	err := fs.Parse(args)
 	switch {

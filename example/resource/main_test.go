@@ -45,7 +45,8 @@ func newServer(t *testing.T, secret string) (*ginoauth.Server, *httptest.Server)
 	t.Cleanup(srv.Close)
 	oauth, err := ginoauth.New(engine.Config{
 		Model: store, Issuer: srv.URL, Logger: slog.New(slog.DiscardHandler),
-		Scopes: []engine.ScopeInfo{{Name: "profile", Title: "See who you are"}, {Name: "read", Title: "Read"}},
+		Scopes:   []engine.ScopeInfo{{Name: "profile", Title: "See who you are"}, {Name: "read", Title: "Read"}},
+		Resource: srv.URL + "/api", Resources: []string{demoResource},
 	}, ginoauth.Options{})
 	require.NoError(t, err)
 	r.POST("/oauth/introspect", oauth.Introspect())
@@ -81,8 +82,8 @@ func TestAPI(t *testing.T) {
 		status            int
 		body              string
 	}{
-		{"a user's token", "/api/whoami", ginoauthtest.Token(t, oauth, "alice", "read"), 200, `{"client_id":"ginoauthtest","scope":"read","user_id":"alice"}`},
-		{"a machine's token", "/api/whoami", ginoauthtest.ClientToken(t, oauth, demoClientID, "read"), 200, `{"client_id":"second-api","scope":"read","user_id":""}`},
+		{"a user's token", "/api/whoami", ginoauthtest.Token(t, oauth, "alice", "read"), 200, `{"client_id":"ginoauthtest","resources":[],"scope":"read","user_id":"alice"}`},
+		{"a machine's token", "/api/whoami", ginoauthtest.ClientToken(t, oauth, demoClientID, "read"), 200, `{"client_id":"second-api","resources":[],"scope":"read","user_id":""}`},
 		{"for users", "/api/greeting", ginoauthtest.Token(t, oauth, "alice", "profile"), 200, `{"greeting":"Hello, alice."}`},
 		{"too little scope", "/api/greeting", ginoauthtest.Token(t, oauth, "alice", "read"), 403, "insufficient_scope"},
 		{"no token", "/api/whoami", "", 401, ""},
@@ -96,6 +97,28 @@ func TestAPI(t *testing.T) {
 			assert.Contains(t, w.Body.String(), tc.body)
 		})
 	}
+}
+
+func TestAudience(t *testing.T) {
+	t.Parallel()
+	oauth, srv := newServer(t, demoClientSecret)
+	h := newTestAPI(t, "-server", srv.URL, "-resource", demoResource)
+	issue := func(resource model.Resources) string {
+		res, err := oauth.Engine().Issue(t.Context(), engine.Issue{ClientID: demoClientID, Scope: "read", Resources: resource})
+		require.NoError(t, err)
+		return res.AccessToken
+	}
+	w := call(t, h, "/api/whoami", issue(demoResource))
+	assert.Equal(t, http.StatusOK, w.Code)
+	assert.Contains(t, w.Body.String(), `"resources":["`+demoResource+`"]`)
+	for _, elsewhere := range []string{issue(""), issue(model.Resources(srv.URL + "/api"))} {
+		w := call(t, h, "/api/whoami", elsewhere)
+		assert.Equal(t, http.StatusUnauthorized, w.Code)
+		assert.Contains(t, w.Header().Get("WWW-Authenticate"), `resource_metadata="http://localhost:8081/.well-known/oauth-protected-resource/api"`)
+	}
+	w = call(t, h, "/.well-known/oauth-protected-resource/api", "")
+	assert.Contains(t, w.Body.String(), srv.URL)
+	assert.Equal(t, http.StatusUnauthorized, call(t, newTestAPI(t, "-server", srv.URL), "/api/whoami", issue(demoResource)).Code, "it has not that name")
 }
 
 func TestServerRefusesOrIsDown(t *testing.T) {
@@ -124,9 +147,9 @@ func TestFlags(t *testing.T) {
 		getenv func(string) string
 		want   config
 	}{
-		{"none", nil, noEnvironment, config{"localhost:8081", "http://localhost:8080", demoClientID, demoClientSecret, 5 * time.Second}},
-		{"the environment", []string{"-client-id", "api"}, env, config{"localhost:8081", "http://localhost:8080", "api", "from the environment", 5 * time.Second}},
-		{"the flag wins", []string{"-client-secret", "s", "-cache", "0s", "-addr", ":1", "-server", "https://as.test"}, env, config{":1", "https://as.test", demoClientID, "s", 0}},
+		{"none", nil, noEnvironment, config{"localhost:8081", "http://localhost:8080", demoClientID, demoClientSecret, "", 5 * time.Second}},
+		{"the environment", []string{"-client-id", "api"}, env, config{"localhost:8081", "http://localhost:8080", "api", "from the environment", "", 5 * time.Second}},
+		{"the flag wins", []string{"-client-secret", "s", "-cache", "0s", "-addr", ":1", "-server", "https://as.test"}, env, config{":1", "https://as.test", demoClientID, "s", "", 0}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
