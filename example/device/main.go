@@ -48,6 +48,7 @@ func run(ctx context.Context, args []string, out io.Writer, wait func(context.Co
 	clientID := flags.String("client", "device", "the client id of this program")
 	scope := flags.String("scope", "profile read", "what to ask for")
 	api := flags.String("api", "", "what to call with the token (default: /api/notes of the issuer's host)")
+	picture := flags.Bool("qr", isTerminal(out), "show the link as a QR code too; by default on a terminal")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -59,8 +60,15 @@ func run(ctx context.Context, args []string, out io.Writer, wait func(context.Co
 	if err != nil {
 		return err
 	}
-	say(out, "\n  Open   %s\n  Enter  %s\n\n  Or open this link and compare the code:\n  %s\n\n  Waiting for you, for %v at most …\n",
-		codes.VerificationURI, codes.UserCode, codes.VerificationURIComplete, time.Duration(codes.ExpiresIn)*time.Second)
+	say(out, "\n  Open   %s\n  Enter  %s\n\n  Or open this link and compare the code:\n  %s\n\n", codes.VerificationURI, codes.UserCode, codes.VerificationURIComplete)
+	if *picture {
+		drawn, err := drawQR(codes.VerificationURIComplete)
+		if err != nil {
+			return err
+		}
+		say(out, "%s\n", drawn)
+	}
+	say(out, "  Waiting for you, for %v at most …\n", time.Duration(codes.ExpiresIn)*time.Second)
 	token, err := c.poll(ctx, codes)
 	if err != nil {
 		return err
