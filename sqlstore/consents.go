@@ -115,11 +115,11 @@ func (s *Store) DeleteConsents(ctx context.Context, filter model.GrantFilter) (e
 	switch {
 	case !storableFilter(filter):
 	case filter.UserID == "":
-		_, err = s.exec(ctx, deleteConsentsOfClient, filter.ClientID)
+		_, err = s.execCommitted(ctx, deleteConsentsOfClient, filter.ClientID)
 	case filter.ClientID == "":
-		_, err = s.exec(ctx, deleteConsentsOfUser, filter.UserID)
+		_, err = s.execCommitted(ctx, deleteConsentsOfUser, filter.UserID)
 	default:
-		_, err = s.exec(ctx, deleteConsentsOfBoth, filter.UserID, filter.ClientID)
+		_, err = s.execCommitted(ctx, deleteConsentsOfBoth, filter.UserID, filter.ClientID)
 	}
 	return fault("delete consents", err)
 }

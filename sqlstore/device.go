@@ -187,6 +187,6 @@ func (s *Store) RevokeDeviceCodes(ctx context.Context, filter model.GrantFilter)
 		return 0, nil
 	}
 	condition, args := where(filter)
-	n, err := s.exec(ctx, revokeDevices+condition, args...)
+	n, err := s.execCommitted(ctx, revokeDevices+condition, args...)
 	return int(n), fault("revoke device codes", err)
 }

@@ -34,7 +34,7 @@ func (s *Store) ListGrants(ctx context.Context, filter model.GrantFilter, now ti
 		return nil, nil
 	}
 	condition, args := where(filter)
-	query, args := listGrants+condition+` ORDER BY issued_at DESC, id`, append([]any{now.UnixMilli()}, args...)
+	query, args := listGrants+condition+` ORDER BY issued_at DESC, id DESC`, append([]any{now.UnixMilli()}, args...)
 	if limit > 0 {
 		query, args = query+` LIMIT ?`, append(args, limit)
 	}

@@ -51,7 +51,7 @@ func (s *Store) sweepTable(table, until string) sweep {
 		SQLite:     `DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE {until} <= ? ORDER BY {until} LIMIT ?)`,
 	}[s.dialect])
 	return func(ctx context.Context, now int64, limit int) (int, error) {
-		n, err := s.exec(ctx, statement, now, limit)
+		n, err := s.execCommitted(ctx, statement, now, limit)
 		return int(n), err
 	}
 }

@@ -54,6 +54,17 @@ func (d Dialect) isolation() *sql.TxOptions {
 	return &sql.TxOptions{Isolation: sql.LevelReadCommitted}
 }
 
+// execCommitted runs one statement at READ COMMITTED. It is for those that look
+// for rows: at MySQL's REPEATABLE READ they would lock all that they looked at,
+// and the gaps between.
+func (s *Store) execCommitted(ctx context.Context, written string, args ...any) (changed int64, err error) {
+	err = s.transaction(ctx, func(tx *tx) error {
+		changed, err = tx.exec(ctx, written, args...)
+		return err
+	})
+	return changed, err
+}
+
 // finish commits, or rolls back if there was an error.
 func finish(t *sql.Tx, err error) error {
 	if err == nil {
