@@ -181,3 +181,29 @@ func TestDeviceCodeUnderWay(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, model.DeviceDenied, got.Status, "the save that came late changed nothing")
 }
+
+// likeOneServer is a service that looks like one server and is a cluster inside.
+type likeOneServer struct{ stage }
+
+func (*likeOneServer) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if args := cmd.Args(); strings.HasPrefix(cmd.Name(), "eval") && args[2] != 1 {
+			cmd.SetErr(redis.ErrCrossSlot)
+			return redis.ErrCrossSlot
+		}
+		return next(ctx, cmd)
+	}
+}
+
+func TestServiceThatLooksLikeOneServer(t *testing.T) {
+	t.Parallel()
+	client := connect(t)
+	client.AddHook(&likeOneServer{})
+	s := open(t, client, redisstore.Options{})
+	for what, err := range everyVerb(t.Context(), s) {
+		assert.NoError(t, err, what)
+	}
+	list, err := s.ListGrants(t.Context(), model.GrantFilter{UserID: "alice"}, t0, 0)
+	require.NoError(t, err)
+	assert.Len(t, list, 3)
+}
