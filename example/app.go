@@ -23,6 +23,7 @@ import (
 type app struct {
 	handler http.Handler
 	storage *storage
+	site    *site
 	log     *slog.Logger
 	// findings are what engine.Check says about the configuration.
 	findings []engine.Finding
@@ -30,15 +31,17 @@ type app struct {
 
 // site is what the pages share.
 type site struct {
-	cfg      *config
-	origin   string
-	seed     *seed
-	users    *users
-	storage  *storage
-	sessions *ginoauth.Sessions
-	oauth    *ginoauth.Server
-	pages    *pages
-	log      *slog.Logger
+	cfg         *config
+	origin      string
+	seed        *seed
+	users       *users
+	storage     *storage
+	sessions    *ginoauth.Sessions
+	oauth       *ginoauth.Server
+	pages       *pages
+	notes       *notes
+	walkthrough *walkthrough
+	log         *slog.Logger
 }
 
 // newApp opens the storage and builds the application on it. Whoever called it
@@ -97,11 +100,11 @@ func buildApp(ctx context.Context, cfg *config, sd *seed, st *storage, k keys, l
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.routes(k.demoSecret)
+	r, err := s.routes(k)
 	if err != nil {
 		return nil, err
 	}
-	return &app{handler: r, storage: st, log: log, findings: engine.Check(engineConfig)}, nil
+	return &app{handler: r, storage: st, site: s, log: log, findings: engine.Check(engineConfig)}, nil
 }
 
 // putSeed puts the clients of the seed, and the demo's own, in the store.
@@ -186,7 +189,7 @@ func (s *site) loadUser(_ context.Context, u *model.User) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-func (s *site) routes(demoSecret string) (*gin.Engine, error) {
+func (s *site) routes(k keys) (*gin.Engine, error) {
 	r := gin.New()
 	r.HandleMethodNotAllowed = true
 	// With nil, nobody's X-Forwarded-For is believed. X-Real-IP is not looked at:
@@ -209,7 +212,8 @@ func (s *site) routes(demoSecret string) (*gin.Engine, error) {
 		r.Any(engine.WellKnownPath, s.oauth.Metadata())
 	}
 
-	mountAPI(r, s.oauth, newNotes(s.seed.Notes, time.Now))
+	s.notes = newNotes(s.storage.drawer, s.seed.Notes, time.Now, s.log)
+	mountAPI(r, s.oauth, s.notes)
 
 	// The pages. Their forms are for their own origin only.
 	sameOrigin, err := s.sameOrigin()
@@ -222,7 +226,11 @@ func (s *site) routes(demoSecret string) (*gin.Engine, error) {
 	get("/logout", s.logoutPage)
 	r.POST("/logout", sameOrigin, s.logout)
 
-	w := newWalkthrough(s, demoSecret, r)
+	w, err := newWalkthrough(s, k, r)
+	if err != nil {
+		return nil, err
+	}
+	s.walkthrough = w
 	get("/client", w.show)
 	get(callbackPath, w.callback)
 	post := r.Group("/client", sameOrigin)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/gin-oauth/gin-oauth-server/model"
 )
 
 const callbackPath = "/client/callback"
@@ -33,15 +35,19 @@ type walkthrough struct {
 	now          func() time.Time
 }
 
-func newWalkthrough(s *site, secret string, server http.Handler) *walkthrough {
+func newWalkthrough(s *site, k keys, server http.Handler) (*walkthrough, error) {
+	flows, err := newFlows(s.storage.drawer, k.flows, strings.HasPrefix(s.origin, "https://"))
+	if err != nil {
+		return nil, err
+	}
 	endpoints := s.oauth.Engine().Config().Endpoints
 	return &walkthrough{
-		site: s, secret: secret, redirectURI: s.origin + callbackPath,
+		site: s, secret: k.demoSecret, redirectURI: s.origin + callbackPath,
 		authorizeURL: endpoints.Authorization, tokenURL: endpoints.Token, revokeURL: endpoints.Revocation, issuer: s.cfg.issuer,
 		http:  &http.Client{Transport: inProcess{server}, Timeout: 10 * time.Second},
-		flows: newFlows(strings.HasPrefix(s.origin, "https://"), time.Now),
+		flows: flows,
 		now:   time.Now,
-	}
+	}, nil
 }
 
 // clientData is what the walk-through shows.
@@ -67,22 +73,24 @@ type clientData struct {
 type scopeChoice struct{ Name, Title string }
 
 func (w *walkthrough) show(c *gin.Context) {
-	f := w.flows.of(c)
+	f, err := w.flows.read(c)
+	if err != nil {
+		w.site.fault(c, "demo client", err)
+		return
+	}
 	if f == nil {
 		f = &flow{}
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	d := clientData{
-		Connected: f.connected(), SignedOut: f.signedOut, Revoked: f.revoked,
-		Authorize: f.authorize, Answer: f.answer, Token: f.token,
-		Calls: f.calls, Refreshes: f.refreshes, Breaks: f.breaks,
-		GrantedScope: f.grantedScope, SpentRefresh: f.spentRefresh != "",
+		Connected: f.connected(), SignedOut: f.SignedOut, Revoked: f.Revoked,
+		Authorize: f.Authorize, Answer: f.Answer, Token: f.Token,
+		Calls: f.Calls, Refreshes: f.Refreshes, Breaks: f.Breaks,
+		GrantedScope: f.GrantedScope, SpentRefresh: f.SpentRefresh != "",
 		Grace: w.site.cfg.refreshTokenGrace, CodeLifetime: w.site.cfg.codeLifetime,
 		Canonical: w.site.canonical(c.Request),
 	}
-	if f.authorize != nil && f.state != "" {
-		d.AuthorizeURL = f.authorizeURL
+	if f.Authorize != nil && f.State != "" {
+		d.AuthorizeURL = f.AuthorizeURL
 	}
 	for _, info := range scopeInfos() {
 		d.Scopes = append(d.Scopes, scopeChoice{info.Name, info.Title})
@@ -110,74 +118,104 @@ func (w *walkthrough) start(c *gin.Context) {
 		w.site.message(c, http.StatusBadRequest, "Choose at least one scope", "A client that asks for nothing gets nothing.")
 		return
 	}
-	f := w.flows.begin(c)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.state, f.verifier = rand.Text(), rand.Text()+rand.Text()
-	challenge := sha256.Sum256([]byte(f.verifier))
+	if w.tooOften(c) {
+		w.site.message(c, http.StatusTooManyRequests, "Too many at once", "Please wait a moment and try again.")
+		return
+	}
+	f := &flow{State: rand.Text(), Verifier: rand.Text() + rand.Text()}
+	challenge := sha256.Sum256([]byte(f.Verifier))
 	query := encode(
 		"response_type", "code",
 		"client_id", demoClientID,
 		"redirect_uri", w.redirectURI,
 		"scope", strings.Join(scope, " "),
-		"state", f.state,
+		"state", f.State,
 		"code_challenge", base64.RawURLEncoding.EncodeToString(challenge[:]),
 		"code_challenge_method", "S256",
 	)
-	f.authorizeURL = w.authorizeURL + "?" + query
-	f.authorize = f.see(&exchange{
-		Title: "The request, in the address bar", At: w.now(), Request: addressText(f.authorizeURL), Sent: decodeQuery(query),
+	f.AuthorizeURL = w.authorizeURL + "?" + query
+	f.Authorize = f.see(&exchange{
+		Title: "The request, in the address bar", At: w.now(), Request: addressText(f.AuthorizeURL), Sent: decodeQuery(query),
 	})
+	if err := w.flows.begin(c, f); err != nil {
+		w.site.fault(c, "demo client", err)
+		return
+	}
 	w.see(c, "#step-1")
+}
+
+// startBurst is how often one address may begin at once, and about how often in a
+// minute: everybody may, and what each begins is kept for a while.
+const startBurst = 60
+
+func (w *walkthrough) tooOften(c *gin.Context) bool {
+	limits, ok := w.site.storage.model.(model.LimitModel)
+	if !ok {
+		return false
+	}
+	wait, err := limits.Take(c.Request.Context(), "demo client "+c.ClientIP(), 1, model.Rate{Interval: time.Second, Burst: startBurst}, w.now())
+	return err == nil && wait > 0
+}
+
+// Why an answer of the authorization server is not taken.
+var (
+	errStray       = errors.New("nobody waits for this answer")
+	errOtherServer = errors.New("the answer comes from another server")
+)
+
+// step lets act work on the browser's flow, which is nil if there is none, keeps
+// what became of it and goes to the place on the page that act names.
+func (w *walkthrough) step(c *gin.Context, act func(f *flow) (anchor string, err error)) {
+	var anchor string
+	err := w.flows.change(c, func(f *flow) (err error) {
+		anchor, err = act(f)
+		return err
+	})
+	switch {
+	case err == nil:
+		w.see(c, anchor)
+	case errors.Is(err, errStray):
+		w.site.message(c, http.StatusBadRequest, "Nobody waits for this answer",
+			"The parameter state does not belong to a request that this browser began here, so the client does not look at the rest. It may have been answered already.")
+	case errors.Is(err, errOtherServer):
+		w.site.message(c, http.StatusBadRequest, "This answer comes from another server", "The parameter iss does not name the server that was asked (RFC 9207). The code is not sent anywhere.")
+	default:
+		w.site.fault(c, "demo client", err)
+	}
 }
 
 // callback takes the answer of the authorization server and, if it is a code,
 // exchanges it at once: codes are short-lived.
 func (w *walkthrough) callback(c *gin.Context) {
-	q := c.Request.URL.Query()
-	f := w.flows.of(c)
-	if f == nil {
-		w.stray(c)
-		return
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch {
-	case f.state == "" || q.Get("state") != f.state:
-		w.stray(c)
-		return
-	case q.Get("iss") != w.issuer:
-		w.site.message(c, http.StatusBadRequest, "This answer comes from another server", "The parameter iss does not name the server that was asked (RFC 9207). The code is not sent anywhere.")
-		return
-	}
-	verifier := f.verifier
-	f.state, f.verifier = "", ""
-	f.answer = f.see(&exchange{
-		Title: "The answer, by a redirect", At: w.now(), Status: http.StatusSeeOther,
-		Request: addressText(w.redirectURI + "?" + c.Request.URL.RawQuery), Sent: decodeQuery(c.Request.URL.RawQuery),
+	w.step(c, func(f *flow) (anchor string, err error) {
+		q := c.Request.URL.Query()
+		switch {
+		case f == nil || f.State == "" || q.Get("state") != f.State:
+			// An old one, one of another browser, or one that another site made up.
+			return "", errStray
+		case q.Get("iss") != w.issuer:
+			return "", errOtherServer
+		}
+		verifier := f.Verifier
+		f.State, f.Verifier = "", ""
+		f.Answer = f.see(&exchange{
+			Title: "The answer, by a redirect", At: w.now(), Status: http.StatusSeeOther,
+			Request: addressText(w.redirectURI + "?" + c.Request.URL.RawQuery), Sent: decodeQuery(c.Request.URL.RawQuery),
+		})
+		code := q.Get("code")
+		if code == "" {
+			f.Answer.Status = http.StatusForbidden
+			return "#step-2", nil
+		}
+		f.SpentCode, f.SpentVerifier = code, verifier
+		a, err := w.tokenRequest(c, "The code for tokens", w.codeForm(code, verifier))
+		if err != nil {
+			return "", err
+		}
+		f.Token = f.see(a.exchange)
+		f.take(a)
+		return "#step-3", nil
 	})
-	code := q.Get("code")
-	if code == "" {
-		f.answer.Status = http.StatusForbidden
-		w.see(c, "#step-2")
-		return
-	}
-	f.spentCode, f.spentVerifier = code, verifier
-	e, err := w.tokenRequest(c, "The code for tokens", w.codeForm(code, verifier))
-	if err != nil {
-		w.site.fault(c, "demo client", err)
-		return
-	}
-	f.token = f.see(e.exchange)
-	f.take(e)
-	w.see(c, "#step-3")
-}
-
-// stray answers a callback that nobody here waits for: an old one, one of
-// another browser, or one that another site made up.
-func (w *walkthrough) stray(c *gin.Context) {
-	w.site.message(c, http.StatusBadRequest, "Nobody waits for this answer",
-		"The parameter state does not belong to a request that this browser began here, so the client does not look at the rest. It may have been answered already.")
 }
 
 func (w *walkthrough) codeForm(code, verifier string) string {
@@ -238,7 +276,7 @@ func (f *flow) take(a *tokenAnswer) {
 	if !a.exchange.OK() {
 		return
 	}
-	f.access, f.refresh, f.grantedScope = a.tokens.Access, a.tokens.Refresh, a.tokens.Scope
+	f.Access, f.Refresh, f.GrantedScope = a.tokens.Access, a.tokens.Refresh, a.tokens.Scope
 }
 
 // encode makes a form or query of names and values, in this order.

@@ -8,21 +8,15 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// withFlow finds the browser's flow, locked, for a button that needs tokens.
-// Without them the browser goes back to the page, which shows the beginning.
-func (w *walkthrough) withFlow(c *gin.Context, act func(f *flow)) {
-	f := w.flows.of(c)
-	if f == nil {
-		w.see(c, "")
-		return
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.connected() {
-		w.see(c, "")
-		return
-	}
-	act(f)
+// withTokens is step for a button that needs tokens. Without them the browser
+// goes back to the page, which shows the beginning.
+func (w *walkthrough) withTokens(c *gin.Context, act func(f *flow) (anchor string, err error)) {
+	w.step(c, func(f *flow) (string, error) {
+		if f == nil || !f.connected() {
+			return "", nil
+		}
+		return act(f)
+	})
 }
 
 // call calls the API with the access token.
@@ -31,7 +25,7 @@ func (w *walkthrough) call(c *gin.Context) {
 	if !ok {
 		return
 	}
-	w.withFlow(c, func(f *flow) {
+	w.withTokens(c, func(f *flow) (string, error) {
 		method, path, body := http.MethodGet, "/api/notes", ""
 		switch form.Get("call") {
 		case "me":
@@ -39,30 +33,27 @@ func (w *walkthrough) call(c *gin.Context) {
 		case "add":
 			b, err := json.Marshal(map[string]string{"text": form.Get("text")})
 			if err != nil {
-				w.site.fault(c, "demo client", err)
-				return
+				return "", err
 			}
 			method, body = http.MethodPost, string(b)
 		}
 		ctx := c.Request.Context()
 		r, err := http.NewRequestWithContext(ctx, method, w.site.origin+path, strings.NewReader(body))
 		if err != nil {
-			w.site.fault(c, "demo client", err)
-			return
+			return "", err
 		}
-		r.Header.Set("Authorization", "Bearer "+f.access)
+		r.Header.Set("Authorization", "Bearer "+f.Access)
 		if body != "" {
 			r.Header.Set("Content-Type", "application/json")
 		}
 		e, _, err := w.do(ctx, method+" "+path, r, body)
 		if err != nil {
-			w.site.fault(c, "demo client", err)
-			return
+			return "", err
 		}
 		e.Got = nil // the answer is the API's own; it speaks for itself
 		e.Note = callNote(e.Status)
-		f.keep(&f.calls, e)
-		w.see(c, "#step-4")
+		f.keep(&f.Calls, e)
+		return "#step-4", nil
 	})
 }
 
@@ -78,22 +69,21 @@ func callNote(status int) string {
 
 // refresh asks for a new pair of tokens.
 func (w *walkthrough) refresh(c *gin.Context) {
-	w.withFlow(c, func(f *flow) {
-		used := f.refresh
+	w.withTokens(c, func(f *flow) (string, error) {
+		used := f.Refresh
 		a, err := w.tokenRequest(c, "A new pair of tokens", refreshForm(used))
 		if err != nil {
-			w.site.fault(c, "demo client", err)
-			return
+			return "", err
 		}
 		if a.exchange.OK() {
 			a.exchange.Note = "Both tokens are new. The refresh token that was sent is used up."
-			f.spentRefresh = used
+			f.SpentRefresh = used
 		} else {
 			a.exchange.Note = "The refresh token is not taken any more. The user has to be asked again: start over."
 		}
-		f.keep(&f.refreshes, a.exchange)
+		f.keep(&f.Refreshes, a.exchange)
 		f.take(a)
-		w.see(c, "#step-5")
+		return "#step-5", nil
 	})
 }
 
@@ -108,53 +98,47 @@ func (w *walkthrough) replay(c *gin.Context) {
 	if !ok {
 		return
 	}
-	w.withFlow(c, func(f *flow) {
-		title, body := "The code, a second time", w.codeForm(f.spentCode, f.spentVerifier)
+	w.withTokens(c, func(f *flow) (string, error) {
+		title, body := "The code, a second time", w.codeForm(f.SpentCode, f.SpentVerifier)
 		if form.Get("what") == "refresh" {
-			title, body = "The last refresh, a second time", refreshForm(f.spentRefresh)
-			if f.spentRefresh == "" {
-				w.see(c, "#step-6")
-				return
+			title, body = "The last refresh, a second time", refreshForm(f.SpentRefresh)
+			if f.SpentRefresh == "" {
+				return "#step-6", nil
 			}
 		}
 		a, err := w.tokenRequest(c, title, body)
 		if err != nil {
-			w.site.fault(c, "demo client", err)
-			return
+			return "", err
 		}
 		switch {
 		case !a.exchange.OK():
 			a.exchange.Note = "Refused. Whoever sends a code or token again may have stolen it, so the whole grant is revoked: call the API, and see that the client’s own token is gone, too."
-		case a.tokens.Access == f.access:
+		case a.tokens.Access == f.Access:
 			a.exchange.Note = "The same two tokens once more: this repeat came within the grace, as from a client whose answer got lost. There is no second pair. Wait until the grace is over and try again."
 		default:
 			a.exchange.Note = "Answered."
 		}
-		f.keep(&f.breaks, a.exchange)
-		w.see(c, "#step-6")
+		f.keep(&f.Breaks, a.exchange)
+		return "#step-6", nil
 	})
 }
 
 // signOut gives the tokens back, so that they are worth nothing from then on, and
 // forgets them (RFC 7009).
 func (w *walkthrough) signOut(c *gin.Context) {
-	var revoked *exchange
-	if old := w.flows.of(c); old != nil {
-		old.mu.Lock()
-		token := old.refresh
-		old.mu.Unlock()
-		if token != "" {
-			e, _, err := w.postForm(c, "The refresh token, given back", w.revokeURL, encode("token", token, "token_type_hint", "refresh_token"))
-			if err != nil {
-				w.site.fault(c, "demo client", err)
-				return
-			}
-			revoked = e
+	next := &flow{SignedOut: true}
+	err := w.flows.change(c, func(f *flow) (err error) {
+		if f != nil && f.Refresh != "" {
+			next.Revoked, _, err = w.postForm(c, "The refresh token, given back", w.revokeURL, encode("token", f.Refresh, "token_type_hint", "refresh_token"))
 		}
+		return err
+	})
+	if err == nil {
+		err = w.flows.begin(c, next)
 	}
-	f := w.flows.begin(c)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.signedOut, f.revoked = true, revoked
+	if err != nil {
+		w.site.fault(c, "demo client", err)
+		return
+	}
 	w.see(c, "")
 }

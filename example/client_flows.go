@@ -1,7 +1,11 @@
 package main
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/rand"
+	"encoding/json"
+	"hash/crc32"
 	"net/http"
 	"slices"
 	"sync"
@@ -11,49 +15,43 @@ import (
 )
 
 const (
-	// maxFlows is how many browsers the demo client remembers; the one that was
-	// away the longest goes when one more comes.
-	maxFlows = 1000
-	// flowLifetime is how long it remembers a browser that is away.
+	// flowLifetime is how long the demo client remembers a browser that does nothing.
 	flowLifetime = 2 * time.Hour
 	// maxExchanges is how many API calls and refreshes a flow shows.
 	maxExchanges = 6
 )
 
 // flow is what the demo client knows about one browser. The browser has only its
-// key, in a cookie. Locked by mu while a request works on it, so that a double
-// click does not use one refresh token twice.
+// key, in a cookie; the flow is in the drawer, sealed.
 type flow struct {
-	mu sync.Mutex
-
-	// The authorization request that waits for its answer. State and verifier are
+	// The authorization request that waits for its answer. State and Verifier are
 	// dropped when the answer comes: it is taken once.
-	state, verifier string
-	authorizeURL    string
+	State, Verifier string
+	AuthorizeURL    string
 
-	authorize, answer, token *exchange
-	calls, refreshes, breaks []*exchange // the newest first
-	latest                   *exchange
+	Authorize, Answer, Token *exchange
+	Calls, Refreshes, Breaks []*exchange // the newest first
 
-	grantedScope string
-	access       string
-	refresh      string
+	GrantedScope string
+	Access       string
+	Refresh      string
 	// What was used up, to be used again in the part that tries to break it.
-	spentCode, spentVerifier string
-	spentRefresh             string
-	signedOut                bool
-	revoked                  *exchange
+	SpentCode, SpentVerifier string
+	SpentRefresh             string
+	SignedOut                bool
+	Revoked                  *exchange
 }
 
-func (f *flow) connected() bool { return f.access != "" }
+func (f *flow) connected() bool { return f.Access != "" }
 
 // see makes this exchange the one that the page shows open.
 func (f *flow) see(e *exchange) *exchange {
-	if f.latest != nil {
-		f.latest.Latest = false
+	for _, old := range slices.Concat([]*exchange{f.Authorize, f.Answer, f.Token}, f.Calls, f.Refreshes, f.Breaks) {
+		if old != nil {
+			old.Latest = false
+		}
 	}
 	e.Latest = true
-	f.latest = e
 	return e
 }
 
@@ -67,19 +65,24 @@ func (f *flow) keep(list *[]*exchange, e *exchange) {
 
 // flows are those of every browser.
 type flows struct {
-	mu     sync.Mutex
-	byKey  map[string]*flowEntry
+	drawer drawer
+	seal   cipher.AEAD
 	cookie http.Cookie // name and attributes
-	now    func() time.Time
+	// busy is locked while a request works on a flow, so that a double click does
+	// not use one refresh token twice. Where it reaches another program, the grace of
+	// the refresh token does the same.
+	busy [64]sync.Mutex
 }
 
-type flowEntry struct {
-	flow *flow
-	used time.Time
-}
-
-func newFlows(secure bool, now func() time.Time) *flows {
-	fs := &flows{byKey: make(map[string]*flowEntry), now: now}
+func newFlows(d drawer, key []byte, secure bool) (*flows, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	fs := &flows{drawer: d}
+	if fs.seal, err = cipher.NewGCMWithRandomNonce(block); err != nil {
+		return nil, err
+	}
 	fs.cookie = http.Cookie{
 		Name: "demo_client", Path: "/", HttpOnly: true, Secure: secure,
 		// Not Strict: the answer of the authorization server comes by a redirect that
@@ -89,61 +92,77 @@ func newFlows(secure bool, now func() time.Time) *flows {
 	if secure {
 		fs.cookie.Name = "__Host-" + fs.cookie.Name
 	}
-	return fs
+	return fs, nil
 }
 
-// of returns the flow of this browser, or nil.
-func (fs *flows) of(c *gin.Context) *flow {
-	key, err := c.Request.Cookie(fs.cookie.Name)
+// key is what the browser has, or nothing.
+func (fs *flows) key(c *gin.Context) string {
+	cookie, err := c.Request.Cookie(fs.cookie.Name)
 	if err != nil {
-		return nil
+		return ""
 	}
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	e := fs.byKey[key.Value]
-	now := fs.now()
-	if e == nil || now.Sub(e.used) > flowLifetime {
-		return nil
-	}
-	e.used = now
-	return e.flow
+	return cookie.Value
 }
 
-// begin replaces the browser's flow by a new one, under a new key.
-func (fs *flows) begin(c *gin.Context) *flow {
-	fs.forget(c)
-	key, now := rand.Text(), fs.now()
+// read returns the flow of this browser, or nil.
+func (fs *flows) read(c *gin.Context) (*flow, error) {
+	key := fs.key(c)
+	if key == "" {
+		return nil, nil
+	}
+	name := drawerName("flow", key)
+	sealed, err := fs.drawer.read(c.Request.Context(), name)
+	if err != nil || sealed == nil {
+		return nil, err
+	}
+	text, err := fs.seal.Open(nil, nil, sealed, []byte(name))
+	if err != nil {
+		return nil, nil //nolint:nilerr // of another key, which this program does not know any more
+	}
 	f := &flow{}
-	fs.mu.Lock()
-	fs.makeRoom(now)
-	fs.byKey[key] = &flowEntry{flow: f, used: now}
-	fs.mu.Unlock()
-	cookie := fs.cookie
-	cookie.Value = key
-	http.SetCookie(c.Writer, &cookie)
-	return f
+	return f, json.Unmarshal(text, f)
 }
 
-// makeRoom removes what is out of date and, if that is not enough, the oldest.
-func (fs *flows) makeRoom(now time.Time) {
-	var oldest string
-	for key, e := range fs.byKey {
-		if now.Sub(e.used) > flowLifetime {
-			delete(fs.byKey, key)
-		} else if oldest == "" || e.used.Before(fs.byKey[oldest].used) {
-			oldest = key
+func (fs *flows) write(c *gin.Context, key string, f *flow) error {
+	text, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	name := drawerName("flow", key)
+	sealed := fs.seal.Seal(nil, nil, text, []byte(name))
+	return fs.drawer.update(c.Request.Context(), name, flowLifetime, func([]byte) ([]byte, error) { return sealed, nil })
+}
+
+// change lets act work on the flow of this browser, which is nil if it has none,
+// and keeps what became of it, unless act returns an error.
+func (fs *flows) change(c *gin.Context, act func(f *flow) error) error {
+	key := fs.key(c)
+	busy := &fs.busy[crc32.ChecksumIEEE([]byte(key))%uint32(len(fs.busy))]
+	busy.Lock()
+	defer busy.Unlock()
+	f, err := fs.read(c)
+	if err != nil {
+		return err
+	}
+	if err := act(f); err != nil || f == nil {
+		return err
+	}
+	return fs.write(c, key, f)
+}
+
+// begin replaces the browser's flow by this one, under a new key.
+func (fs *flows) begin(c *gin.Context, f *flow) error {
+	if old := fs.key(c); old != "" {
+		err := fs.drawer.update(c.Request.Context(), drawerName("flow", old), 0, func([]byte) ([]byte, error) { return nil, nil })
+		if err != nil {
+			return err
 		}
 	}
-	if len(fs.byKey) >= maxFlows {
-		delete(fs.byKey, oldest)
+	cookie := fs.cookie
+	cookie.Value = rand.Text()
+	if err := fs.write(c, cookie.Value, f); err != nil {
+		return err
 	}
-}
-
-// forget drops the browser's flow.
-func (fs *flows) forget(c *gin.Context) {
-	if key, err := c.Request.Cookie(fs.cookie.Name); err == nil {
-		fs.mu.Lock()
-		delete(fs.byKey, key.Value)
-		fs.mu.Unlock()
-	}
+	http.SetCookie(c.Writer, &cookie)
+	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"net/http"
 	"net/url"
 	"strings"
@@ -155,39 +156,58 @@ func TestStartNeedsScope(t *testing.T) {
 	b.sees(b.post("/client/start", "scope", "everything"), http.StatusBadRequest, "at least one scope")
 }
 
-func TestFlowsAreBounded(t *testing.T) {
+func TestStartIsLimited(t *testing.T) {
+	t.Parallel()
+	b := startDemo(t)
+	start := func() reply { return b.post("/client/start", "scope", "read") }
+	for range startBurst {
+		b.sent(start())
+	}
+	b.sees(start(), http.StatusTooManyRequests, "Too many at once")
+}
+
+func TestFlows(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1000, 0)
-	fs := newFlows(true, func() time.Time { return now })
+	d := newMemoryDrawer(func() time.Time { return now })
+	fs, err := newFlows(d, testKey.bytes, true)
+	require.NoError(t, err)
 	assert.Equal(t, "__Host-demo_client", fs.cookie.Name)
-	keys := make([]string, 0, maxFlows+1)
-	for range maxFlows + 1 {
-		now = now.Add(time.Millisecond)
-		c, w := testContext(t, "")
-		fs.begin(c)
-		keys = append(keys, w.Result().Cookies()[0].Value)
+	begin := func(cookie string) (key string) {
+		c, w := testContext(t, cookie)
+		require.NoError(t, fs.begin(c, &flow{Access: "an-access-token"}))
+		return w.Result().Cookies()[0].Value
 	}
-	assert.Len(t, fs.byKey, maxFlows)
-	find := func(key string) *flow {
+	read := func(fs *flows, key string) *flow {
 		c, _ := testContext(t, fs.cookie.Name+"="+key)
-		return fs.of(c)
+		f, err := fs.read(c)
+		require.NoError(t, err)
+		return f
 	}
-	assert.Nil(t, find(keys[0]), "the oldest goes")
-	assert.NotNil(t, find(keys[1]))
+	first := begin("")
+	require.NotNil(t, read(fs, first))
+	for name, k := range d.kept {
+		assert.NotContains(t, name, first)
+		assert.NotContains(t, string(k.value), "an-access-token", "sealed")
+	}
+	other, err := newFlows(d, bytes.Repeat([]byte{1}, keySize), true)
+	require.NoError(t, err)
+	assert.Nil(t, read(other, first), "of another key")
+
+	second := begin(fs.cookie.Name + "=" + first)
+	assert.Nil(t, read(fs, first), "a browser has one")
+	assert.NotNil(t, read(fs, second))
 	now = now.Add(flowLifetime + time.Second)
-	assert.Nil(t, find(keys[2]), "none is kept for ever")
-	c, _ := testContext(t, "")
-	fs.begin(c)
-	assert.Len(t, fs.byKey, 1)
+	assert.Nil(t, read(fs, second), "none is kept for ever")
 }
 
 func TestFlowKeepsFewExchanges(t *testing.T) {
 	t.Parallel()
 	f := &flow{}
 	for range maxExchanges + 3 {
-		f.keep(&f.calls, &exchange{})
+		f.keep(&f.Calls, &exchange{})
 	}
-	require.Len(t, f.calls, maxExchanges)
-	assert.True(t, f.calls[0].Latest)
-	assert.False(t, f.calls[1].Latest)
+	require.Len(t, f.Calls, maxExchanges)
+	assert.True(t, f.Calls[0].Latest)
+	assert.False(t, f.Calls[1].Latest)
 }

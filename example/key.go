@@ -40,6 +40,7 @@ type keys struct {
 	pages          []byte // seals consent pages
 	sessionSign    []byte
 	sessionEncrypt []byte
+	flows          []byte // seals what the demo client knows
 	demoSecret     string // of the demo client
 }
 
@@ -53,6 +54,7 @@ func deriveKeys(key []byte) (k keys, err error) {
 		pages:          derive("pages", keySize),
 		sessionSign:    derive("sign sessions", 64),
 		sessionEncrypt: derive("encrypt sessions", keySize),
+		flows:          derive("flows of the demo client", keySize),
 		demoSecret:     base64.RawURLEncoding.EncodeToString(derive("secret of the demo client", keySize)),
 	}
 	return k, err

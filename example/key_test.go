@@ -69,7 +69,7 @@ func TestDerivedKeys(t *testing.T) {
 	assert.Len(t, a.demoSecret, 43)
 	seen := map[string]bool{hex.EncodeToString(testKey.bytes): true}
 	for _, k := range []keys{a, other} {
-		for _, b := range [][]byte{k.pages, k.sessionSign[:32], k.sessionEncrypt, []byte(k.demoSecret)} {
+		for _, b := range [][]byte{k.pages, k.sessionSign[:32], k.sessionEncrypt, k.flows, []byte(k.demoSecret)} {
 			assert.False(t, seen[string(b)], "each is another")
 			seen[string(b)] = true
 		}

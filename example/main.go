@@ -111,14 +111,15 @@ func serve(ctx context.Context, cfg *config, stdout, stderr io.Writer) error {
 // sweep removes what has expired now and then, until it is told to stop; it has
 // ended when stop returns.
 func (a *app) sweep() (stop func()) {
-	if a.storage.sweeper == nil {
-		return func() {}
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() {
-		model.SweepEvery(ctx, a.storage.sweeper, sweepEvery, func(err error) { a.log.Error("sweep", "err", err) })
-	})
+	for _, sweeper := range []model.Sweeper{a.storage.sweeper, a.storage.drawer} {
+		if sweeper != nil {
+			running.Go(func() {
+				model.SweepEvery(ctx, sweeper, sweepEvery, func(err error) { a.log.Error("sweep", "err", err) })
+			})
+		}
+	}
 	return func() {
 		cancel()
 		running.Wait()

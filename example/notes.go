@@ -1,13 +1,14 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"mime"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -44,43 +45,69 @@ func ownerOf(t *model.Token) owner {
 	return owner{client: t.ClientID}
 }
 
-// notes keeps the notes of everybody in memory. Users and clients are those of
-// the start, so that it cannot grow without end.
+// notesLifetime is how long notes are kept after the last one was added.
+const notesLifetime = 90 * 24 * time.Hour
+
+// notes are the notes of everybody. Users and clients are those of the start, so
+// that they cannot grow without end.
 type notes struct {
-	mu   sync.Mutex
-	of   map[owner][]note
-	last int
-	now  func() time.Time
+	drawer  drawer
+	initial map[owner][]note
+	now     func() time.Time
+	log     *slog.Logger
 }
 
-func newNotes(initial map[owner][]string, now func() time.Time) *notes {
-	n := &notes{of: make(map[owner][]note), now: now}
+func newNotes(d drawer, initial map[owner][]string, now func() time.Time, log *slog.Logger) *notes {
+	n := &notes{drawer: d, initial: make(map[owner][]note), now: now, log: log}
 	for o, texts := range initial {
-		for _, text := range texts {
-			n.add(o, text)
+		for i, text := range texts {
+			n.initial[o] = append(n.initial[o], note{ID: i + 1, Text: text, CreatedAt: time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)})
 		}
 	}
 	return n
 }
 
-// list returns the notes of an owner, the oldest first. It is never nil.
-func (n *notes) list(o owner) []note {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return append([]note{}, n.of[o]...)
+func (o owner) drawerName() string {
+	if o.user != "" {
+		return drawerName("notes", "user "+o.user)
+	}
+	return drawerName("notes", "client "+o.client)
 }
 
-func (n *notes) add(o owner, text string) note {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.last++
-	added := note{ID: n.last, Text: text, CreatedAt: n.now().UTC().Truncate(time.Second)}
-	list := append(n.of[o], added)
-	if len(list) > maxNotes {
-		list = append([]note(nil), list[len(list)-maxNotes:]...)
+// decode reads the notes of an owner, who has those of the start if there are
+// none yet. The result is never nil.
+func (n *notes) decode(o owner, stored []byte) ([]note, error) {
+	if stored == nil {
+		return append([]note{}, n.initial[o]...), nil
 	}
-	n.of[o] = list
-	return added
+	list := []note{}
+	return list, json.Unmarshal(stored, &list)
+}
+
+// list returns the notes of an owner, the oldest first.
+func (n *notes) list(ctx context.Context, o owner) ([]note, error) {
+	stored, err := n.drawer.read(ctx, o.drawerName())
+	if err != nil {
+		return nil, err
+	}
+	return n.decode(o, stored)
+}
+
+func (n *notes) add(ctx context.Context, o owner, text string) (note, error) {
+	added := note{Text: text, CreatedAt: n.now().UTC().Truncate(time.Second)}
+	err := n.drawer.update(ctx, o.drawerName(), notesLifetime, func(stored []byte) ([]byte, error) {
+		list, err := n.decode(o, stored)
+		if err != nil {
+			return nil, err
+		}
+		added.ID = 1
+		if len(list) > 0 {
+			added.ID = list[len(list)-1].ID + 1
+		}
+		list = append(list, added)
+		return json.Marshal(list[max(0, len(list)-maxNotes):])
+	})
+	return added, err
 }
 
 // mountAPI registers the protected API. This is all that an API has to do.
@@ -102,16 +129,33 @@ func getMe(c *gin.Context) {
 }
 
 func (n *notes) get(c *gin.Context) {
-	c.JSON(http.StatusOK, gin.H{"notes": n.list(ownerOf(ginoauth.TokenFrom(c)))})
+	list, err := n.list(c.Request.Context(), ownerOf(ginoauth.TokenFrom(c)))
+	if err != nil {
+		n.fault(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, gin.H{"notes": list})
 }
 
 func (n *notes) post(c *gin.Context) {
-	text, err := readNote(c)
-	if err != nil {
-		c.AbortWithStatusJSON(err.status, gin.H{"error": "invalid_note", "error_description": err.text})
+	text, bad := readNote(c)
+	if bad != nil {
+		c.AbortWithStatusJSON(bad.status, gin.H{"error": "invalid_note", "error_description": bad.text})
 		return
 	}
-	c.JSON(http.StatusCreated, n.add(ownerOf(ginoauth.TokenFrom(c)), text))
+	added, err := n.add(c.Request.Context(), ownerOf(ginoauth.TokenFrom(c)), text)
+	if err != nil {
+		n.fault(c, err)
+		return
+	}
+	c.JSON(http.StatusCreated, added)
+}
+
+// fault logs what went wrong with the store, and tells the client no more than
+// that it did.
+func (n *notes) fault(c *gin.Context, err error) {
+	n.log.Error("notes", "err", err)
+	c.AbortWithStatusJSON(http.StatusServiceUnavailable, gin.H{"error": "temporarily_unavailable", "error_description": "The notes cannot be reached. Please try again."})
 }
 
 // badNote is why a note was not taken.

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -90,15 +93,52 @@ func TestAPIRefusesBadNotes(t *testing.T) {
 
 func TestNotesBelongToTheirOwner(t *testing.T) {
 	t.Parallel()
-	n := newNotes(nil, time.Now)
-	n.add(owner{user: "machine"}, "the user's")
-	n.add(owner{client: "machine"}, "the client's")
-	assert.Len(t, n.list(owner{user: "machine"}), 1)
-	assert.NotNil(t, n.list(owner{user: "nobody"}))
-	for i := range maxNotes + 5 {
-		n.add(owner{user: "alice"}, strconv.Itoa(i))
+	n := newNotes(newMemoryDrawer(time.Now), map[owner][]string{{user: "bob"}: {"a", "b"}}, time.Now, slog.New(slog.DiscardHandler))
+	add := func(o owner, text string) note {
+		added, err := n.add(t.Context(), o, text)
+		require.NoError(t, err)
+		return added
 	}
-	list := n.list(owner{user: "alice"})
-	require.Len(t, list, maxNotes)
-	assert.Equal(t, "5", list[0].Text)
+	list := func(o owner) []note {
+		list, err := n.list(t.Context(), o)
+		require.NoError(t, err)
+		return list
+	}
+	add(owner{user: "machine"}, "the user's")
+	add(owner{client: "machine"}, "the client's")
+	assert.Len(t, list(owner{user: "machine"}), 1)
+	assert.NotNil(t, list(owner{user: "nobody"}))
+	assert.Len(t, list(owner{user: "bob"}), 2)
+	assert.Equal(t, 3, add(owner{user: "bob"}, "c").ID)
+	assert.Len(t, list(owner{user: "bob"}), 3)
+	for i := range maxNotes + 5 {
+		add(owner{user: "alice"}, strconv.Itoa(i))
+	}
+	alice := list(owner{user: "alice"})
+	require.Len(t, alice, maxNotes)
+	assert.Equal(t, "5", alice[0].Text)
+	assert.Equal(t, maxNotes+5, alice[maxNotes-1].ID)
+}
+
+// failingDrawer is one whose server is gone.
+type failingDrawer struct{ drawer }
+
+func (failingDrawer) read(context.Context, string) ([]byte, error) { return nil, errors.New("gone") }
+
+func (failingDrawer) update(context.Context, string, time.Duration, func([]byte) ([]byte, error)) error {
+	return errors.New("gone")
+}
+
+func TestWithoutDrawer(t *testing.T) {
+	t.Parallel()
+	b, a := startApp(t)
+	token := b.machineToken("read write")
+	a.site.notes.drawer = failingDrawer{}
+	a.site.walkthrough.flows.drawer = failingDrawer{}
+	assert.Equal(t, http.StatusServiceUnavailable, b.api(http.MethodGet, "/api/notes", token, "", "").StatusCode)
+	assert.Equal(t, http.StatusServiceUnavailable, b.api(http.MethodPost, "/api/notes", token, "application/json", `{"text": "x"}`).StatusCode)
+	b.sees(b.post("/client/start", "scope", "read"), http.StatusInternalServerError)
+	b.sees(b.do(http.MethodGet, "/client", nil, "Cookie", "demo_client=x"), http.StatusInternalServerError)
+	b.sees(b.do(http.MethodGet, callbackPath, nil, "Cookie", "demo_client=x"), http.StatusInternalServerError)
+	b.sees(b.post("/client/sign-out"), http.StatusInternalServerError)
 }

@@ -21,11 +21,12 @@ const connectTimeout = 5 * time.Second
 const pingTimeout = time.Second
 
 // storage is what the program stands on: a store for the authorization server,
-// and one for the sessions of the login.
+// one for the sessions of the login, and one for the demo's own things.
 type storage struct {
 	model    clientStore
 	sessions sessions.Store
 	sweeper  model.Sweeper // nil: records expire by themselves
+	drawer   drawer
 	// ping asks whether the store answers.
 	ping  func(context.Context) error
 	close func() error
@@ -45,7 +46,7 @@ func openStorage(ctx context.Context, s storeURL, k keys, log *slog.Logger) (*st
 	case inMemory:
 		m := memstore.New()
 		return &storage{
-			model: m, sessions: cookieSessions(k), sweeper: m,
+			model: m, sessions: cookieSessions(k), sweeper: m, drawer: newMemoryDrawer(time.Now),
 			ping:  func(context.Context) error { return nil },
 			close: func() error { return nil },
 		}, nil

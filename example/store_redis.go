@@ -52,7 +52,7 @@ func redisStorage(ctx context.Context, client *redis.Client, k keys, log *slog.L
 		return nil, errors.Join(err, pool.Close())
 	}
 	return &storage{
-		model: store, sessions: sessions,
+		model: store, sessions: sessions, drawer: redisDrawer{client},
 		ping:  func(ctx context.Context) error { return client.Ping(ctx).Err() },
 		close: func() error { return errors.Join(client.Close(), pool.Close()) },
 	}, nil

@@ -57,7 +57,11 @@ func sqlStorage(ctx context.Context, db *sql.DB, dialect sqlstore.Dialect, k key
 	if err != nil {
 		return nil, err
 	}
-	return &storage{model: store, sessions: cookieSessions(k), sweeper: store, ping: db.PingContext, close: db.Close}, nil
+	drawer, err := newSQLDrawer(ctx, db, dialect)
+	if err != nil {
+		return nil, err
+	}
+	return &storage{model: store, sessions: cookieSessions(k), sweeper: store, drawer: drawer, ping: db.PingContext, close: db.Close}, nil
 }
 
 // within calls f with a context that ends after a while.
