@@ -4,6 +4,7 @@ package demo
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,11 +28,14 @@ import (
 var programs string
 
 // Main builds the demo, runs the tests of a package and exits. It is what TestMain calls.
-func Main(m *testing.M) { MainOf(m, "example", "") }
+func Main(m Tests) { MainOf(m, "example", "") }
+
+// Tests are those of a package: a *testing.M, or one with something around it.
+type Tests interface{ Run() int }
 
 // MainOf is Main for the program in another folder of the repository. gowork is as in the environment: "off" for a module
 // that is not in the workspace. The programs beside it, in folders of that one, are built too.
-func MainOf(m *testing.M, folder, gowork string, beside ...string) {
+func MainOf(m Tests, folder, gowork string, beside ...string) {
 	code, err := run(m, folder, gowork, beside)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -40,7 +44,7 @@ func MainOf(m *testing.M, folder, gowork string, beside ...string) {
 	os.Exit(code)
 }
 
-func run(m *testing.M, folder, gowork string, beside []string) (code int, err error) {
+func run(m Tests, folder, gowork string, beside []string) (code int, err error) {
 	dir, err := os.MkdirTemp("", "demo")
 	if err != nil {
 		return 0, err
@@ -97,6 +101,9 @@ type Server struct {
 	URL  string // of the demo also the issuer
 	log  buffer
 	stop func()
+
+	name, addr string
+	flags      []string // without -addr
 }
 
 // Log is what the program has printed so far, on both streams.
@@ -131,7 +138,32 @@ func RunBeside(t testing.TB, name string, demo *Server, flags ...string) *Server
 	return start(t, name, "-server", demo.URL, flags)
 }
 
-// start runs a program that is told about a server; empty: itself.
+// Instance is Run for another instance of the demo: it listens elsewhere, and has the issuer and the flags of this one.
+func (s *Server) Instance(t testing.TB) *Server {
+	t.Helper()
+	return start(t, s.name, "", "", s.flags)
+}
+
+// Restart stops the demo and starts it again, at the same address and with the same flags.
+func (s *Server) Restart(t testing.TB) *Server {
+	t.Helper()
+	s.Stop()
+	again := launch(t, s.name, s.addr, s.flags)
+	require.NotNil(t, again, "somebody took the port of the demo that was stopped")
+	return again
+}
+
+// Refused runs the demo with flags with which it must not start, and returns its exit status and all that it printed.
+func Refused(t testing.TB, flags ...string) (status int, printed string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(programs, "demo"), append([]string{"-addr", "localhost:0"}, flags...)...)
+	out, err := cmd.CombinedOutput()
+	var ended *exec.ExitError
+	require.ErrorAs(t, err, &ended, "%s", out)
+	return ended.ExitCode(), string(out)
+}
+
+// start runs a program that is told about a server by a flag; empty: itself.
 func start(t testing.TB, name, flag, server string, flags []string) *Server {
 	t.Helper()
 	for range 5 {
@@ -147,11 +179,17 @@ func start(t testing.TB, name, flag, server string, flags []string) *Server {
 func tryStart(t testing.TB, name, flag, server string, flags []string) *Server {
 	t.Helper()
 	addr := freeAddr(t)
-	s := &Server{URL: "http://" + addr}
-	if server == "" {
-		server = s.URL
+	if flag != "" {
+		flags = append([]string{flag, cmp.Or(server, "http://"+addr)}, flags...)
 	}
-	cmd := exec.Command(filepath.Join(programs, name), append([]string{"-addr", addr, flag, server}, flags...)...)
+	return launch(t, name, addr, flags)
+}
+
+// launch returns nil if somebody else listens there.
+func launch(t testing.TB, name, addr string, flags []string) *Server {
+	t.Helper()
+	s := &Server{URL: "http://" + addr, name: name, addr: addr, flags: flags}
+	cmd := exec.Command(filepath.Join(programs, name), append([]string{"-addr", addr}, flags...)...)
 	cmd.Stdout, cmd.Stderr = &s.log, &s.log
 	require.NoError(t, cmd.Start())
 

@@ -19,6 +19,7 @@ type Visitor struct {
 	server *Server
 	http   *http.Client
 	secret []string
+	via    func(*http.Request) *Server // nil: the server itself
 }
 
 // Secrets are what nobody else may learn of this visitor: cookies, and what was in the forms that were sent.
@@ -29,15 +30,42 @@ func (s *Server) NewVisitor(t testing.TB) *Visitor {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
-	return &Visitor{t: t, server: s, http: &http.Client{
-		Jar: jar,
+	v := &Visitor{t: t, server: s}
+	v.http = &http.Client{
+		Jar: jar, Transport: v,
 		CheckRedirect: func(req *http.Request, _ []*http.Request) error {
 			if !strings.HasPrefix(req.URL.String(), s.URL+"/") {
 				return http.ErrUseLastResponse
 			}
 			return nil
 		},
-	}}
+	}
+	return v
+}
+
+// Via lets a proxy choose to which instance a request goes. To the visitor they are one server.
+func (v *Visitor) Via(choose func(*http.Request) *Server) { v.via = choose }
+
+// RoundTrip implements http.RoundTripper.
+func (v *Visitor) RoundTrip(r *http.Request) (*http.Response, error) {
+	if v.via == nil {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	sent := r.Clone(r.Context())
+	sent.Host = r.URL.Host // as the visitor's browser has it
+	sent.URL.Host = v.via(r).addr
+	res, err := http.DefaultTransport.RoundTrip(sent)
+	if err == nil {
+		res.Request = r // of which redirects and forms are seen
+	}
+	return res, err
+}
+
+// Open opens a page as it is, and returns its status and text.
+func (v *Visitor) Open(path string) (status int, text string) {
+	v.t.Helper()
+	p := v.do(http.MethodGet, v.server.URL+path, nil)
+	return p.response.StatusCode, p.body
 }
 
 // SignIn signs in without a client's request and returns the status of the page that comes of it.
@@ -68,6 +96,39 @@ func (v *Visitor) Authorize(authorizeURL, decision string) *url.URL {
 	location, err := page.response.Location()
 	require.NoError(v.t, err, "%s: expected a redirect to the client: %s", page.response.Status, page.body)
 	return location
+}
+
+// WalkThrough goes through the demo client's pages as alice up to the tokens, and returns the text of the page then.
+func (v *Visitor) WalkThrough() string {
+	v.t.Helper()
+	page := v.do(http.MethodGet, v.server.URL+"/client", nil)
+	f := page.form("scope")
+	require.NotNil(v.t, f, page.body)
+	page = v.submit(page, f)
+	link := page.link(v.server.URL + "/oauth/authorize?")
+	require.NotEmpty(v.t, link, page.body)
+	page = v.do(http.MethodGet, link, nil)
+	if f := page.form("username"); f != nil {
+		f.fields.Set("username", "alice")
+		f.fields.Set("password", "wonderland")
+		page = v.submit(page, f)
+	}
+	if f := page.form("decision=allow"); f != nil {
+		f.fields.Set("decision", "allow")
+		page = v.submit(page, f)
+	}
+	return page.body
+}
+
+// Press opens a page and presses the button with this name=value, and returns the status of the page that comes of it.
+func (v *Visitor) Press(path, button string) int {
+	v.t.Helper()
+	page := v.do(http.MethodGet, v.server.URL+path, nil)
+	f := page.form(button)
+	require.NotNil(v.t, f, page.body)
+	name, value, _ := strings.Cut(button, "=")
+	f.fields.Set(name, value)
+	return v.submit(page, f).response.StatusCode
 }
 
 // Device opens the link of a device as alice: signs in if asked to, sends the code that the link filled in, answers the
@@ -129,6 +190,22 @@ func (v *Visitor) submit(p page, f *form) page {
 		}
 	}
 	return v.do(strings.ToUpper(f.method), target.String(), f.fields)
+}
+
+// link returns where the first link leads that begins so.
+func (p page) link(begin string) string {
+	doc, err := html.Parse(strings.NewReader(p.body))
+	if err != nil {
+		return ""
+	}
+	for n := range doc.Descendants() {
+		for _, a := range n.Attr {
+			if n.Data == "a" && a.Key == "href" && strings.HasPrefix(a.Val, begin) {
+				return a.Val
+			}
+		}
+	}
+	return ""
 }
 
 // A form of a page, with the fields that a browser would send.
