@@ -162,16 +162,9 @@ func noCredentials() *Error { return &Error{Status: http.StatusUnauthorized, Rea
 
 // readBearer finds the one bearer token of the request.
 func (p *Resource) readBearer(r *http.Request) (string, *Error) {
-	header := r.Header["Authorization"]
-	if len(header) > 1 {
-		return "", refuse(CodeInvalidRequest, "repeated_header", "The Authorization header is repeated.")
-	}
-	text := ""
-	if len(header) == 1 {
-		var e *Error
-		if text, e = readBearerHeader(header[0]); e != nil {
-			return "", e
-		}
+	text, e := bearerOf(r.Header)
+	if e != nil {
+		return "", e
 	}
 	for _, place := range [...]struct {
 		allowed bool
@@ -195,6 +188,18 @@ func (p *Resource) readBearer(r *http.Request) (string, *Error) {
 		return "", noCredentials()
 	}
 	return text, nil
+}
+
+// bearerOf returns the token of the one Authorization header, or nothing if there
+// is none.
+func bearerOf(h http.Header) (string, *Error) {
+	switch header := h["Authorization"]; len(header) {
+	case 0:
+		return "", nil
+	case 1:
+		return readBearerHeader(header[0])
+	}
+	return "", refuse(CodeInvalidRequest, "repeated_header", "The Authorization header is repeated.")
 }
 
 // readBearerHeader returns the token of an Authorization header, or nothing for

@@ -114,16 +114,9 @@ func (s *Server) checkInitialToken(r *http.Request) *Error {
 
 // registrationBearer returns the one bearer token of the request.
 func (s *Server) registrationBearer(r *http.Request) (string, *Error) {
-	header := r.Header["Authorization"]
-	if len(header) > 1 {
-		return "", refuse(CodeInvalidRequest, "repeated_header", "The Authorization header is repeated.")
-	}
-	token := ""
-	if len(header) == 1 {
-		var e *Error
-		if token, e = readBearerHeader(header[0]); e != nil {
-			return "", e
-		}
+	token, e := bearerOf(r.Header)
+	if e != nil {
+		return "", e
 	}
 	if token == "" || len(token) > maxCredential {
 		return "", s.bearerChallenge(noCredentials())
