@@ -12,6 +12,7 @@ import (
 
 type redis struct {
 	cluster bool
+	own     bool // started here, whatever the environment names
 }
 
 // databases is how many numbered databases a server that is started here has.
@@ -20,6 +21,9 @@ const databases = 4096
 func (k redis) name() (name, env string) {
 	if k.cluster {
 		return "Redis (node of a cluster)", "" // always started here
+	}
+	if k.own {
+		return "Redis", ""
 	}
 	return "Redis", "TEST_REDIS_URL"
 }

@@ -75,6 +75,13 @@ func Redis(tb testing.TB, settings ...string) *Server {
 	return forTest(tb, redis{}, settings)
 }
 
+// OwnRedis starts a Redis server also when TEST_REDIS_URL names one: for tests that
+// kill it, or change the settings that all who use it share.
+func OwnRedis(tb testing.TB, settings ...string) *Server {
+	tb.Helper()
+	return forTest(tb, redis{own: true}, settings)
+}
+
 func forTest(tb testing.TB, k kind, settings []string) *Server {
 	tb.Helper()
 	s, err := open(k, settings)
