@@ -165,7 +165,7 @@ func BenchmarkMemory(b *testing.B) {
 		}},
 	} {
 		b.Run(row.name, func(b *testing.B) {
-			client := dial(b, testserver.Redis(b).DSN())
+			client := dial(b, testserver.OwnRedis(b).DSN())
 			s := open(b, client, redisstore.Options{})
 			used := func() (n float64) {
 				info, err := client.InfoMap(b.Context(), "memory").Result()

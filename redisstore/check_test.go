@@ -24,7 +24,7 @@ func logOf(t *testing.T, client redis.UniversalClient) string {
 
 func TestNewWarnsOfWhatCanBeLost(t *testing.T) {
 	t.Parallel()
-	client := dial(t, testserver.Redis(t).DSN())
+	client := dial(t, testserver.OwnRedis(t).DSN())
 	for _, row := range []struct {
 		name, setting, value string
 		want                 []string
@@ -61,7 +61,7 @@ func TestNewWarnsOfDeadlinesThatAreNotKept(t *testing.T) {
 // A managed service forbids CONFIG. That is no reason not to start.
 func TestNewSaysWhatItMayNotAsk(t *testing.T) {
 	t.Parallel()
-	s := testserver.Redis(t)
+	s := testserver.OwnRedis(t)
 	admin := dial(t, s.DSN())
 	require.NoError(t, admin.Do(t.Context(), "acl", "setuser", "app", "on", ">password", "~*", "&*", "+@all", "-config").Err())
 	opts := options(t, s.DSN())
@@ -74,7 +74,7 @@ func TestNewSaysWhatItMayNotAsk(t *testing.T) {
 
 func TestNewRefusesAReplica(t *testing.T) {
 	t.Parallel()
-	master, replica := dial(t, testserver.Redis(t).DSN()), dial(t, testserver.Redis(t).DSN())
+	master, replica := dial(t, testserver.OwnRedis(t).DSN()), dial(t, testserver.OwnRedis(t).DSN())
 	host, port := master.Options().Addr[:len("127.0.0.1")], master.Options().Addr[len("127.0.0.1:"):]
 	require.NoError(t, replica.ReplicaOf(t.Context(), host, port).Err())
 	_, err := redisstore.New(t.Context(), replica, redisstore.Options{})

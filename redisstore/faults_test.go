@@ -191,7 +191,7 @@ func TestEngineRecoversALostAnswer(t *testing.T) {
 // A server that hangs, and a client that keeps deadlines: nobody waits for a limit.
 func TestTakeGivesUp(t *testing.T) {
 	t.Parallel()
-	server := testserver.Redis(t)
+	server := testserver.OwnRedis(t)
 	s := open(t, dial(t, server.DSN()), redisstore.Options{})
 	server.Pause(t)
 	defer server.Resume(t)
@@ -212,7 +212,7 @@ func TestCancelledContextIsAFault(t *testing.T) {
 // A server that restarts, or a failover, has forgotten the scripts.
 func TestScriptsAreSentAgain(t *testing.T) {
 	t.Parallel()
-	for name, client := range map[string]redis.UniversalClient{"one server": dial(t, testserver.Redis(t).DSN()), "cluster": connectCluster(t)} {
+	for name, client := range map[string]redis.UniversalClient{"one server": dial(t, testserver.OwnRedis(t).DSN()), "cluster": connectCluster(t)} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
 			s := open(t, client, redisstore.Options{})
@@ -240,7 +240,7 @@ func TestScriptsAreSentAgain(t *testing.T) {
 // revoked.
 func TestFullMemory(t *testing.T) {
 	t.Parallel()
-	client := dial(t, testserver.Redis(t).DSN())
+	client := dial(t, testserver.OwnRedis(t).DSN())
 	s := open(t, client, redisstore.Options{})
 	ctx := t.Context()
 	code, pair, machine, device := newCode(), newToken(newGrant()), newToken(newGrant()), newDevice()

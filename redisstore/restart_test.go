@@ -21,7 +21,7 @@ func TestServerIsKilled(t *testing.T) {
 	cluster := testserver.RedisCluster(t)
 	clusterClient := redis.NewClusterClient(&redis.ClusterOptions{Addrs: cluster.Addrs(), ContextTimeoutEnabled: true, DialerRetries: 1})
 	t.Cleanup(func() { _ = clusterClient.Close() })
-	one := testserver.Redis(t)
+	one := testserver.OwnRedis(t)
 	for name, row := range map[string]struct {
 		client  redis.UniversalClient
 		servers []*testserver.Server
