@@ -50,6 +50,11 @@ bench: ## Compares the speed with other servers and writes docs/performance.md a
 bench-go: ## Runs the benchmarks of the root module
 	GOWORK=off go test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: scaling
+scaling: ## Measures the stores on real databases and writes docs/scaling.md (LIVE: with how many live tokens)
+	cd integration && export GOWORK=off LIVE="$(or $(LIVE),1000 100000 1000000)" && set -o pipefail && \
+		go test -run '^$$' -bench . -benchtime $(or $(BENCHTIME),1s) -timeout 2h ./scaling | go run ./scaling/table -write ../docs/scaling.md
+
 .PHONY: tidy
 tidy: ## Tidies the go.mod of every module
 	@scripts/each go mod tidy
