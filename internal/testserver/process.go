@@ -168,7 +168,7 @@ func find(folders []string, programs ...string) (string, error) {
 			}
 		}
 	}
-	return "", fmt.Errorf("%s is needed, and not found: make test installs it on Debian", strings.Join(programs, " or "))
+	return "", fmt.Errorf("%s is needed, and %w: make test installs it on Debian", strings.Join(programs, " or "), ErrNotFound)
 }
 
 // version is the first number in a path.

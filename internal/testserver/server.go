@@ -125,12 +125,7 @@ func open(k kind, settings []string) (*Server, error) {
 		}
 		return &Server{kind: k, url: u}, nil
 	}
-	s := &Server{kind: k, managed: true, settings: settings}
-	if err := s.launch(); err != nil {
-		wrapped := fmt.Errorf("testserver: start %s: %w\n%s", name, err, s.Log())
-		return nil, errors.Join(wrapped, s.close())
-	}
-	return s, nil
+	return Open(name, settings...)
 }
 
 // launch makes the folder and starts the server on the first port that nobody takes away.
