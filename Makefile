@@ -12,6 +12,10 @@ help: ## Lists the commands
 demo: ## Runs the demo on http://localhost:8080
 	go run ./example
 
+.PHONY: cluster
+cluster: ## Runs three instances of the demo behind a proxy on http://localhost:8080, on a database of its own
+	go run ./example/cluster
+
 .PHONY: test
 test: ## Runs the tests of every module (STRICT=1: leaving any out is an error; TESTFLAGS: flags for go test)
 	@STRICT="$(or $(STRICT),$(CI_STRICT))" scripts/test $(TESTFLAGS)
