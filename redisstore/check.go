@@ -85,7 +85,8 @@ func (s *Store) checkServer(ctx context.Context, log *slog.Logger) error {
 // inspect returns what is to be said about one server, or why it cannot be used.
 func (s *Store) inspect(ctx context.Context, c *redis.Client) ([]finding, error) {
 	text, err := c.Info(ctx).Result()
-	if err != nil {
+	// It may be forbidden. A wrong password is another matter.
+	if err != nil && !redis.HasErrorPrefix(err, "NOPERM") && !redis.HasErrorPrefix(err, "unknown command") {
 		return nil, fmt.Errorf("cannot be asked for its state: %w", err)
 	}
 	info := parseInfo(text)
@@ -98,20 +99,20 @@ func (s *Store) inspect(ctx context.Context, c *redis.Client) ([]finding, error)
 	if _, cluster := s.client.(*redis.ClusterClient); !cluster && info["cluster_enabled"] == "1" {
 		return nil, errors.New("is part of a cluster: use redis.NewClusterClient")
 	}
-	if err := s.scripts.load(ctx, c); err != nil && !redisRefused(err) {
+	if err := s.scripts.load(ctx, c); err != nil && !answered(err) {
 		return nil, fmt.Errorf("cannot be given the scripts: %w", err)
 	}
 	found := append(deadlines(c.Options().ContextTimeoutEnabled), evicting(info["maxmemory_policy"])...)
 	config, err := c.ConfigGet(ctx, "append*").Result()
-	if err != nil && !redisRefused(err) {
+	if err != nil && !answered(err) {
 		return nil, fmt.Errorf("cannot be asked for its settings: %w", err)
 	}
 	return append(found, persistence(info["aof_enabled"], config["appendfsync"])...), nil
 }
 
-// redisRefused reports whether the server answered, with an error. Managed services
-// forbid CONFIG.
-func redisRefused(err error) bool {
+// answered reports whether an error is the server's answer. Managed services forbid
+// CONFIG, each in its own words.
+func answered(err error) bool {
 	var refusal redis.Error
 	return errors.As(err, &refusal)
 }

@@ -63,13 +63,32 @@ func TestNewSaysWhatItMayNotAsk(t *testing.T) {
 	t.Parallel()
 	s := testserver.OwnRedis(t)
 	admin := dial(t, s.DSN())
-	require.NoError(t, admin.Do(t.Context(), "acl", "setuser", "app", "on", ">password", "~*", "&*", "+@all", "-config").Err())
+	for _, denied := range []string{"-config", "-@dangerous"} {
+		require.NoError(t, admin.Do(t.Context(), "acl", "setuser", "app", "reset", "on", ">password", "~oauth:*", "+@all", denied).Err())
+		opts := options(t, s.DSN())
+		opts.Username, opts.Password = "app", "password"
+		client := newClientOf(t, opts)
+		said := logOf(t, client)
+		assert.Contains(t, said, "level=INFO")
+		assert.Contains(t, said, "could not be checked")
+		assert.NotContains(t, said, "level=WARN")
+		for what, err := range everyVerb(t.Context(), open(t, client, redisstore.Options{})) {
+			assert.NoError(t, err, what)
+		}
+	}
+}
+
+func TestNewSaysThatThePasswordIsWrong(t *testing.T) {
+	t.Parallel()
+	s := testserver.OwnRedis(t)
+	require.NoError(t, dial(t, s.DSN()).ConfigSet(t.Context(), "requirepass", "password").Err())
 	opts := options(t, s.DSN())
-	opts.Username, opts.Password = "app", "password"
-	said := logOf(t, newClientOf(t, opts))
-	assert.Contains(t, said, "level=INFO")
-	assert.Contains(t, said, "could not be checked")
-	assert.NotContains(t, said, "level=WARN")
+	for _, password := range []string{"", "wrong"} {
+		opts.Password = password
+		_, err := redisstore.New(t.Context(), newClientOf(t, opts), redisstore.Options{})
+		require.ErrorContains(t, err, "cannot be asked for its state")
+		require.Regexp(t, "NOAUTH|WRONGPASS", err.Error())
+	}
 }
 
 func TestNewRefusesAReplica(t *testing.T) {

@@ -41,9 +41,10 @@
 //     was revoked and spent, when memory is short. With noeviction nothing new
 //     is stored then; what is stored stays, and can be revoked.
 //
-// The server must be Redis 5 or later, or Valkey. ACLs need scripts (EVAL, EVALSHA,
-// SCRIPT LOAD), hashes, strings, sorted sets, PING and INFO, for keys that begin with
-// the prefix; CONFIG GET only helps New to warn.
+// The server must be Redis 5 or later, or Valkey. An ACL must allow scripts (EVAL,
+// EVALSHA, SCRIPT LOAD), hashes, strings and sorted sets, on keys that begin with the
+// prefix. INFO and CONFIG GET let New see what it should warn of; what it may not ask
+// it says.
 //
 // # Replicas and failover
 //
