@@ -59,7 +59,7 @@ func (k mariadb) command(s *Server) (program string, args []string, err error) {
 		"--pid-file="+filepath.Join(s.dir, "pid"))
 	for _, setting := range append([]string{
 		"port " + strconv.Itoa(s.port), "bind_address 127.0.0.1", "skip_name_resolve on", "character_set_server utf8mb4",
-		"innodb_flush_log_at_trx_commit 2", "innodb_buffer_pool_size 128M", "max_connections 300",
+		"innodb_flush_log_at_trx_commit 2", "innodb_buffer_pool_size 128M", "max_connections 300", "log_warnings 1",
 	}, s.settings...) {
 		name, value, _ := strings.Cut(setting, " ")
 		args = append(args, "--"+name+"="+value)
