@@ -1,0 +1,104 @@
+// Package stores checks the histories of the stores on real servers, also those in which an instance is killed, the
+// server is killed and started again, or stands still for a while.
+package stores
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/gin-oauth/gin-oauth-server/integration/internal/storage"
+	"github.com/gin-oauth/gin-oauth-server/integration/linearizability"
+	"github.com/gin-oauth/gin-oauth-server/internal/testserver"
+)
+
+func TestMain(m *testing.M) {
+	if dsn := os.Getenv(instanceOf); dsn != "" {
+		fmt.Fprintln(os.Stderr, serve(dsn))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// servers start a server that a test has to itself.
+var servers = map[string]func(testing.TB, ...string) *testserver.Server{
+	"Redis": testserver.Redis,
+}
+
+func TestServers(t *testing.T) {
+	t.Parallel()
+	for name, start := range servers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := start(t)
+			dsn := server.Database(t)
+			t.Run("Contention", func(t *testing.T) { contention(t, dsn) })
+			t.Run("KilledInstances", func(t *testing.T) { killedInstances(t, dsn) })
+			t.Run("KilledServer", func(t *testing.T) { killedServer(t, server, dsn) })
+			t.Run("PausedServer", func(t *testing.T) { pausedServer(t, server, dsn) })
+		})
+	}
+}
+
+// contention has callers of two instances, who now and then do not wait for the answer.
+func contention(t *testing.T, dsn string) {
+	store := among(linearizability.On(storage.ForTest(t, dsn)), linearizability.On(storage.ForTest(t, dsn)))
+	for seed := range uint64(6) {
+		check(t, linearizability.Load{Seed: seed, Cancel: 12}, store)
+	}
+}
+
+// killedInstances kills one instance after the other in the middle of what it does, and starts it again.
+func killedInstances(t *testing.T, dsn string) {
+	a, b := startInstance(t, dsn), startInstance(t, dsn)
+	restart := func(i *instance) func(<-chan struct{}) {
+		return func(<-chan struct{}) { i.kill(); i.start() }
+	}
+	for seed := range uint64(2) {
+		lost := check(t, linearizability.Load{Seed: seed, Troubles: []func(<-chan struct{}){restart(a), restart(b), restart(a)}}, among(a.do, b.do))
+		assert.NotZero(t, lost, "nobody noticed that instances were killed")
+	}
+}
+
+// killedServer kills the server under all callers, and starts it again when none of them has anything left to try.
+func killedServer(t *testing.T, server *testserver.Server, dsn string) {
+	store := among(linearizability.On(storage.ForTest(t, dsn)), linearizability.On(storage.ForTest(t, dsn)))
+	restart := func(stalled <-chan struct{}) { server.Kill(t); <-stalled; server.Start(t) }
+	lost := check(t, linearizability.Load{Seed: 1, Troubles: []func(<-chan struct{}){restart, restart}}, store)
+	assert.GreaterOrEqual(t, lost, 8)
+}
+
+// pausedServer lets the server stand still until all callers have lost patience. What they asked for last may happen
+// when it goes on.
+func pausedServer(t *testing.T, server *testserver.Server, dsn string) {
+	store := among(linearizability.On(storage.ForTest(t, dsn)), linearizability.On(storage.ForTest(t, dsn)))
+	pause := func(stalled <-chan struct{}) { server.Pause(t); <-stalled; server.Resume(t) }
+	load := linearizability.Load{Seed: 1, Patience: 500 * time.Millisecond, Troubles: []func(<-chan struct{}){pause, pause}}
+	lost := check(t, load, store)
+	assert.GreaterOrEqual(t, lost, 8)
+}
+
+// check records a history, checks it, and returns how many answers were lost. At the end all were answered: whatever
+// happened, the store has recovered by itself.
+func check(t *testing.T, load linearizability.Load, store linearizability.Store) (lost int) {
+	t.Helper()
+	h := load.Record(t.Context(), store)
+	linearizability.Require(t, h)
+	last := map[int]linearizability.Call{}
+	for _, c := range h {
+		if c.Lost() {
+			lost++
+		}
+		last[c.Caller] = c
+	}
+	t.Logf("%d calls, %d answers lost", len(h), lost)
+	if load.Cancel == 0 {
+		for caller, c := range last {
+			assert.False(t, c.Lost(), "the last call of caller %d: %v", caller, c.Got.Err)
+		}
+	}
+	return lost
+}
