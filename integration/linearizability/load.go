@@ -13,7 +13,7 @@ import (
 type Load struct {
 	Seed    uint64
 	Callers int // 8
-	Calls   int // of each caller: 40
+	Calls   int // of each caller, more if not all troubles are over: 40
 	Grants  int // that are worked on at the same time: 2
 	// Cancel is of how many calls one is given up by its caller, at a moment of chance; 0: none is.
 	Cancel int
@@ -36,7 +36,7 @@ func (l Load) Record(ctx context.Context, store Store) History {
 	for caller := range l.Callers {
 		wg.Go(func() {
 			defer schedule.Leave()
-			for range l.Calls {
+			for n := 0; n < l.Calls || !schedule.Over(); n++ {
 				schedule.Call()
 				op, givenUp := draws.next(l.Cancel)
 				got := recorder.Do(ctx, caller, op, l.impatient(store, givenUp))

@@ -10,7 +10,7 @@ import "sync"
 //	wg.Go(s.Run)
 //	wg.Go(func() { // each caller
 //		defer s.Leave()
-//		for … {
+//		for … || !s.Over() {
 //			s.Call()
 //			if … no answer … {
 //				s.Wait()
@@ -25,6 +25,7 @@ type Schedule struct {
 	mu                   sync.Mutex
 	calls, waiting, gone int
 	next                 int           // which trouble is to come
+	finished             bool          // Run has returned
 	stalled, over        chan struct{} // nil while all is well
 }
 
@@ -38,21 +39,40 @@ func New(callers, calls int, troubles ...func(stalled <-chan struct{})) *Schedul
 	return s
 }
 
-// Run lets the troubles happen and returns when the last one is over.
+// Run lets the troubles happen and returns when the last one is over. If a trouble ends its goroutine, as a test that
+// failed does, no other comes.
 func (s *Schedule) Run() {
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.finished = true
+	}()
 	for i, happen := range s.happen {
 		<-s.reached[i]
+		s.run(happen)
+	}
+}
+
+func (s *Schedule) run(happen func(stalled <-chan struct{})) {
+	s.mu.Lock()
+	s.waiting, s.stalled, s.over = 0, make(chan struct{}), make(chan struct{})
+	s.look()
+	stalled := s.stalled
+	s.mu.Unlock()
+	defer func() {
 		s.mu.Lock()
-		s.waiting, s.stalled, s.over = 0, make(chan struct{}), make(chan struct{})
-		s.look()
-		stalled := s.stalled
-		s.mu.Unlock()
-		happen(stalled)
-		s.mu.Lock()
+		defer s.mu.Unlock()
 		close(s.over)
 		s.stalled, s.over = nil, nil
-		s.mu.Unlock()
-	}
+	}()
+	happen(stalled)
+}
+
+// Over reports whether nothing more is to come. Callers who go on until then meet every trouble.
+func (s *Schedule) Over() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.finished
 }
 
 // Call counts a call that is about to be made.

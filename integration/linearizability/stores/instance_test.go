@@ -101,10 +101,11 @@ type instance struct {
 	t   *testing.T
 	dsn string
 
-	mu    sync.Mutex
-	cmd   *exec.Cmd
-	addr  string
-	conns map[int]*line // of each caller
+	mu      sync.Mutex
+	cmd     *exec.Cmd
+	addr    string
+	conns   map[int]*line // of each caller
+	noticed chan struct{} // closed when a caller found it dead
 }
 
 type line struct {
@@ -135,7 +136,7 @@ func (i *instance) start() {
 	require.NoError(i.t, cmd.Start())
 	addr, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(i.t, err, "the instance did not start")
-	i.cmd, i.addr, i.conns = cmd, strings.TrimSpace(addr), map[int]*line{}
+	i.cmd, i.addr, i.conns, i.noticed = cmd, strings.TrimSpace(addr), map[int]*line{}, make(chan struct{})
 }
 
 // kill ends it as kill -9 does.
@@ -149,22 +150,40 @@ func (i *instance) kill() {
 	}
 }
 
+// restart kills the instance and starts it again when a caller has noticed, or nobody is left who could.
+func (i *instance) restart(stalled <-chan struct{}) {
+	i.mu.Lock()
+	noticed := i.noticed
+	i.mu.Unlock()
+	i.kill()
+	select {
+	case <-noticed:
+	case <-stalled:
+	}
+	i.start()
+}
+
 // do sends an operation to the instance.
 func (i *instance) do(_ context.Context, caller int, op modeltest.Op) modeltest.Result {
 	l, err := i.line(caller)
-	if err != nil {
-		return modeltest.Result{Err: err}
-	}
 	var r response
-	if err := errors.Join(l.out.Encode(request{op}), l.in.Decode(&r)); err != nil {
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		if i.conns[caller] == l {
-			delete(i.conns, caller)
-		}
-		return modeltest.Result{Err: errors.Join(err, l.Close())}
+	if err == nil {
+		err = errors.Join(l.out.Encode(request{op}), l.in.Decode(&r))
 	}
-	return r.unwrap()
+	if err == nil {
+		return r.unwrap()
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.conns[caller] == l {
+		delete(i.conns, caller)
+	}
+	select {
+	case <-i.noticed:
+	default:
+		close(i.noticed)
+	}
+	return modeltest.Result{Err: err}
 }
 
 func (i *instance) line(caller int) (*line, error) {
