@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -28,7 +29,9 @@ func TestMain(m *testing.M) {
 
 // servers start a server that a test has to itself.
 var servers = map[string]func(testing.TB, ...string) *testserver.Server{
-	"Redis": testserver.Redis,
+	"PostgreSQL": testserver.PostgreSQL,
+	"MariaDB":    testserver.MariaDB,
+	"Redis":      testserver.Redis,
 }
 
 func TestServers(t *testing.T) {
@@ -44,6 +47,13 @@ func TestServers(t *testing.T) {
 			t.Run("PausedServer", func(t *testing.T) { pausedServer(t, server, dsn) })
 		})
 	}
+}
+
+func TestSQLite(t *testing.T) {
+	t.Parallel()
+	dsn := "sqlite:" + filepath.Join(t.TempDir(), "store.db")
+	t.Run("Contention", func(t *testing.T) { contention(t, dsn) })
+	t.Run("KilledInstances", func(t *testing.T) { killedInstances(t, dsn) })
 }
 
 // contention has callers of two instances, who now and then do not wait for the answer.
