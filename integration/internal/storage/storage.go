@@ -15,7 +15,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib" // the drivers that openSQL is asked for
 	"github.com/redis/go-redis/v9"
-	_ "modernc.org/sqlite"
+	_ "modernc.org/sqlite" // another one
 
 	"github.com/gin-oauth/gin-oauth-server/internal/testserver"
 	"github.com/gin-oauth/gin-oauth-server/model"
