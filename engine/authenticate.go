@@ -225,7 +225,7 @@ func readBearerHeader(header string) (string, *Error) {
 // isBearer reports whether s is a b64token (RFC 6750, section 2.1).
 func isBearer(s string) bool {
 	n := 0
-	for n < len(s) && (isBase64URL(s[n]) || s[n] == '.' || s[n] == '~' || s[n] == '+' || s[n] == '/') {
+	for n < len(s) && base64URLValues[s[n]] != notBase64URL {
 		n++
 	}
 	if n == 0 {

@@ -98,37 +98,45 @@ func decodeBase64URL(dst []byte, s string) bool {
 	if len(s) != len(dst)/3*4 {
 		return false
 	}
-	for i, o := 0, 0; i < len(s); i, o = i+4, o+3 {
-		a, b, c, d := base64URLValue(s[i]), base64URLValue(s[i+1]), base64URLValue(s[i+2]), base64URLValue(s[i+3])
-		if a|b|c|d >= 64 {
+	for len(dst) >= 3 && len(s) >= 4 {
+		a, b, c, d := base64URLValues[s[0]], base64URLValues[s[1]], base64URLValues[s[2]], base64URLValues[s[3]]
+		if a|b|c|d >= notBase64URL {
 			return false
 		}
-		dst[o] = a<<2 | b>>4
-		dst[o+1] = b<<4 | c>>2
-		dst[o+2] = c<<6 | d
+		dst[0] = a<<2 | b>>4
+		dst[1] = b<<4 | c>>2
+		dst[2] = c<<6 | d
+		dst, s = dst[3:], s[4:]
 	}
 	return true
 }
 
-// base64URLValue returns the six bits of a character, or 64 (a bit that none of
-// the others has) for one outside of the alphabet.
-func base64URLValue(c byte) byte {
-	switch {
-	case 'A' <= c && c <= 'Z':
-		return c - 'A'
-	case 'a' <= c && c <= 'z':
-		return c - 'a' + 26
-	case '0' <= c && c <= '9':
-		return c - '0' + 52
-	case c == '-':
-		return 62
-	case c == '_':
-		return 63
+// base64URLValues has the six bits of each character of base64url, and a value
+// with the bit notBase64URL, which none of those has, for all others.
+//
+//nolint:gochecknoglobals // read only
+var base64URLValues = makeBase64URLValues()
+
+const (
+	notBase64URL = 64
+	// otherBearer is for the characters that a bearer token may have besides.
+	otherBearer = notBase64URL + 1
+)
+
+func makeBase64URLValues() (values [256]byte) {
+	for i := range values {
+		values[i] = notBase64URL
 	}
-	return 64
+	for _, c := range []byte(".~+/") {
+		values[c] = otherBearer
+	}
+	for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") {
+		values[c] = byte(i)
+	}
+	return values
 }
 
-func isBase64URL(c byte) bool { return base64URLValue(c) < 64 }
+func isBase64URL(c byte) bool { return base64URLValues[c] < notBase64URL }
 
 // The labels that keep the two halves of a derived pair apart.
 const (
