@@ -297,10 +297,10 @@ func (p *Resource) SetHeaders(h http.Header, t *model.Token, scopes ...string) {
 	}
 	if len(scopes) > 0 && t.Scope != "" {
 		if !p.cfg.OmitAcceptedScopesHeader {
-			h["X-Accepted-Oauth-Scopes"] = []string{strings.Join(scopes, " ")}
+			h["X-Accepted-Oauth-Scopes"] = p.values.join(scopes...)
 		}
 		if !p.cfg.OmitAuthorizedScopesHeader {
-			h["X-Oauth-Scopes"] = []string{string(t.Scope)}
+			h["X-Oauth-Scopes"] = p.values.join(string(t.Scope))
 		}
 	}
 	if p.cfg.AllowQueryToken {

@@ -74,6 +74,7 @@ type Resource struct {
 	cfg         ResourceConfig
 	metadata    []byte
 	metadataURL string
+	values      headerValues
 	// ofIssuer tells that this is the issuing server's own API, which tokens
 	// without a resource are for.
 	ofIssuer bool
