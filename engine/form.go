@@ -220,12 +220,13 @@ func (p *process) readBody(r *http.Request) (string, *Error) {
 	}
 	buf := p.buffers.Get().(*[]byte)
 	defer p.buffers.Put(buf)
+	part := (*buf)[:cap(*buf)]
 	for {
-		n, err := r.Body.Read(*buf)
+		n, err := r.Body.Read(part)
 		if b.Len()+n > maxBody {
 			return "", tooLarge()
 		}
-		b.Write((*buf)[:n])
+		b.Write(part[:n])
 		if err == io.EOF {
 			return b.String(), nil
 		}

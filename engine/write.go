@@ -10,14 +10,16 @@ import (
 // WriteToken writes a token response (RFC 6749, section 5.1).
 func (s *Server) WriteToken(w http.ResponseWriter, _ *http.Request, res *TokenResponse) {
 	noStore(w.Header())
-	writeJSON(w, http.StatusOK, res.json())
+	b := s.buffers.Get().(*[]byte)
+	defer s.buffers.Put(b)
+	*b = res.appendJSON((*b)[:0])
+	writeJSON(w, http.StatusOK, *b)
 }
 
-// json writes the members in the order of the RFC's example. Tokens and numbers
+// appendJSON appends the members in the order of the RFC's example. Tokens and numbers
 // need no escaping in JSON; scope and attributes were checked when they came in.
-func (res *TokenResponse) json() []byte {
+func (res *TokenResponse) appendJSON(b []byte) []byte {
 	t := res.Token
-	b := make([]byte, 0, 256+len(t.Scope)+len(t.Extra))
 	b = append(b, `{"access_token":"`...)
 	b = append(b, res.AccessToken...)
 	b = append(b, `","token_type":"Bearer","expires_in":`...)
