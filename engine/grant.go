@@ -33,7 +33,7 @@ func (f GrantFunc) Decide(ctx context.Context, req *TokenRequest) (*Decision, er
 type TokenRequest struct {
 	Client    *model.Client
 	GrantType string
-	form      *form
+	form      form
 	http      *http.Request
 }
 

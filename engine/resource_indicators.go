@@ -38,7 +38,7 @@ func (s *Server) knownResources(values []string) (model.Resources, *Error) {
 // resourcesOf decides for which resources the token of a request is: those that
 // it names, within those of its grant, or all of the grant.
 func (s *Server) resourcesOf(req *TokenRequest, d *Decision) (model.Resources, *Error) {
-	asked, err := s.requestedResources(req.form)
+	asked, err := s.requestedResources(&req.form)
 	if err != nil || d.complete == nil {
 		return asked, err
 	}

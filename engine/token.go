@@ -48,19 +48,20 @@ func (s *Server) token(r *http.Request, ev *Event) (*TokenResponse, *Error) {
 	if err := s.limitAddress(r, atToken); err != nil {
 		return nil, err
 	}
-	var f form
-	if err := s.readForm(r, &f); err != nil {
+	req := &TokenRequest{http: r}
+	f := &req.form
+	if err := s.readForm(r, f); err != nil {
 		return nil, err
 	}
 	ev.ClientID = loggable(f.get("client_id"))
 	if f.repeated != "" {
 		return nil, repeatedParameter(f.repeated)
 	}
-	client, err := s.authenticateClient(r, &f, ev)
+	client, err := s.authenticateClient(r, f, ev)
 	if err != nil {
 		return nil, err
 	}
-	req := &TokenRequest{Client: client, GrantType: f.get("grant_type"), form: &f, http: r}
+	req.Client, req.GrantType = client, f.get("grant_type")
 	ev.ClientID, ev.GrantType = client.ID, loggable(req.GrantType)
 	grant, err := s.grantFor(req)
 	if err != nil {
