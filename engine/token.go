@@ -122,7 +122,7 @@ func (s *Server) issue(ctx context.Context, req *TokenRequest, d *Decision, ev *
 	}
 	s.used(ctx, req.Client)
 	issued := *ev
-	issued.Type, issued.Scope = EventIssued, res.Token.Scope
+	issued.Type, issued.Time, issued.Scope = EventIssued, t.IssuedAt, res.Token.Scope
 	if res.Token != t {
 		issued.Type = EventReissued
 	}
