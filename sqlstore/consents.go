@@ -65,39 +65,37 @@ func (s *Store) addConsent(ctx context.Context, c *model.Consent) error {
 		field{"the resource", c.Resource, maxText}, field{"the scope", string(c.Scope), maxText}); err != nil {
 		return err
 	}
-	id, given, expires := consentID(c), c.GivenAt.UnixMilli(), c.ExpiresAt.UnixMilli()
 	for {
-		again := false
-		err := s.transaction(ctx, func(tx *tx) error {
-			inserted, err := tx.exec(ctx, insertConsent, id, c.UserID, c.ClientID, c.Resource, string(c.Scope), given, expires)
-			if err != nil || inserted > 0 {
-				again = false
-				return err
-			}
-			var scope model.Scope
-			var until int64
-			err = tx.queryRow(ctx, lockConsent, []any{id}, &scope, &until)
-			if again = errors.Is(err, sql.ErrNoRows); again { // deleted in between
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			if given < until {
-				scope = scope.Union(c.Scope)
-			} else {
-				scope = c.Scope
-			}
-			if err := refuse(field{"the scope", string(scope), maxText}); err != nil {
-				return err
-			}
-			_, err = tx.exec(ctx, updateConsent, string(scope), given, expires, id)
-			return err
-		})
-		if err != nil || !again {
+		done, err := unlessUnchanged(s.transaction(ctx, func(tx *tx) error { return tx.addConsent(ctx, c) }))
+		if err != nil || done {
 			return err
 		}
 	}
+}
+
+// addConsent changes the consent that is there, or inserts it if there is none. It
+// returns errUnchanged if another inserted it in between; its row is then left
+// alone until the next attempt locks it, as all do first.
+func (t *tx) addConsent(ctx context.Context, c *model.Consent) error {
+	id, given, expires := consentID(c), c.GivenAt.UnixMilli(), c.ExpiresAt.UnixMilli()
+	var scope model.Scope
+	var until int64
+	switch err := t.queryRow(ctx, lockConsent, []any{id}, &scope, &until); {
+	case errors.Is(err, sql.ErrNoRows):
+		return t.mustChange(ctx, insertConsent, id, c.UserID, c.ClientID, c.Resource, string(c.Scope), given, expires)
+	case err != nil:
+		return err
+	}
+	if given < until {
+		scope = scope.Union(c.Scope)
+	} else {
+		scope = c.Scope
+	}
+	if err := refuse(field{"the scope", string(scope), maxText}); err != nil {
+		return err
+	}
+	_, err := t.exec(ctx, updateConsent, string(scope), given, expires, id)
+	return err
 }
 
 const (

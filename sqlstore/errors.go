@@ -2,7 +2,9 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -20,15 +22,34 @@ func (s *Store) retry(ctx context.Context, f func(attempt int) error) error {
 	for attempt := 1; ; attempt++ {
 		err := f(attempt)
 		if err == nil || attempt == attempts || !s.dialect.retryable(err) {
-			return err
+			return ended(ctx, err)
 		}
 		pause := time.Millisecond << min(attempt, 6)
 		select {
 		case <-ctx.Done():
-			return err
+			return ended(ctx, err)
 		case <-time.After(pause/2 + rand.N(pause)): //nolint:gosec // spreads retries, guards nothing
 		}
 	}
+}
+
+// ended says that the context has ended if that is what a fault came of, for which
+// each driver has words of its own.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() == nil || err == nil || errors.Is(err, ctx.Err()) || isOutcome(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ctx.Err(), err)
+}
+
+// isOutcome reports whether an error is an answer and no fault.
+func isOutcome(err error) bool {
+	for _, outcome := range [...]error{model.ErrNotFound, model.ErrSpent, model.ErrRevoked, model.ErrExists, sql.ErrNoRows, errUnchanged} {
+		if errors.Is(err, outcome) {
+			return true
+		}
+	}
+	return false
 }
 
 // retryable reports whether the database rolled back all that was tried, for a
@@ -83,13 +104,8 @@ func chain(err error) (errs []error) {
 
 // fault says what was attempted. An outcome of the contract is left as it is.
 func fault(attempted string, err error) error {
-	if err == nil {
-		return nil
-	}
-	for _, outcome := range []error{model.ErrNotFound, model.ErrSpent, model.ErrRevoked, model.ErrExists, model.ErrEmptyFilter} {
-		if errors.Is(err, outcome) {
-			return err
-		}
+	if err == nil || isOutcome(err) {
+		return err
 	}
 	return &faultError{attempted, err}
 }
