@@ -17,14 +17,20 @@ func Open(name string, settings ...string) (*Server, error) {
 		if product, _ := k.name(); product != name {
 			continue
 		}
-		s := &Server{kind: k, managed: true, settings: settings}
-		if err := s.launch(); err != nil {
-			wrapped := fmt.Errorf("testserver: start %s: %w\n%s", name, err, s.Log())
-			return nil, errors.Join(wrapped, s.close())
-		}
-		return s, nil
+		return start(k, settings)
 	}
 	return nil, fmt.Errorf("testserver: there is no server named %s", strings.TrimSpace(name))
+}
+
+// start starts a server of this kind, be it a node of a cluster.
+func start(k kind, settings []string) (*Server, error) {
+	s := &Server{kind: k, managed: true, settings: settings}
+	if err := s.launch(); err != nil {
+		name, _ := k.name()
+		wrapped := fmt.Errorf("testserver: start %s: %w\n%s", name, err, s.Log())
+		return nil, errors.Join(wrapped, s.close())
+	}
+	return s, nil
 }
 
 // Close ends a server of [Open] and removes its files.

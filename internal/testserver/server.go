@@ -117,7 +117,7 @@ func (s *Server) logLength() int64 {
 
 // open returns the server that the environment names, or starts one.
 func open(k kind, settings []string) (*Server, error) {
-	name, env := k.name()
+	_, env := k.name()
 	if dsn := os.Getenv(env); env != "" && dsn != "" {
 		u, err := k.parse(dsn)
 		if err != nil {
@@ -125,7 +125,7 @@ func open(k kind, settings []string) (*Server, error) {
 		}
 		return &Server{kind: k, url: u}, nil
 	}
-	return Open(name, settings...)
+	return start(k, settings)
 }
 
 // launch makes the folder and starts the server on the first port that nobody takes away.
