@@ -48,6 +48,7 @@ fuzz: ## Runs every fuzz target for a short while (FUZZTIME: seconds for each)
 
 .PHONY: bench
 bench: ## Compares the speed with other servers and writes docs/performance.md and .svg (BENCHFLAGS: -quick, -only, ...)
+	@if command -v npm >/dev/null; then npm ci --ignore-scripts --no-audit --no-fund --prefix bench/node; fi
 	cd bench && GOWORK=off go run . -out ../docs $(BENCHFLAGS)
 
 .PHONY: bench-go

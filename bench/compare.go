@@ -118,6 +118,9 @@ func compare(ctx context.Context, args []string) error {
 	span := time.Duration(p.seconds * float64(time.Second))
 	b := &bench{cores: cores, measure: span, profiles: p.profiles}
 	results := &report.Results{Samples: map[report.Key][]report.Sample{}, Memory: map[string]report.Memory{}}
+	if _, err := peer.Express(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
 	for _, one := range p.peers {
 		if err := b.verify(ctx, one); err != nil {
 			return err

@@ -64,8 +64,9 @@ type Peer struct {
 	Requests int
 	// New makes a server with an empty store. Nil: it is a program of its own.
 	New func(Options) (*Instance, error)
-	// Command starts the program that serves; with it New is nil.
-	Command []string
+	// Command starts the program that serves, with Env in its environment. With it
+	// New is nil.
+	Command, Env []string
 }
 
 // Short is the title without what stands in brackets.
@@ -95,7 +96,11 @@ type Instance struct {
 // All returns the peers in the order of the tables. The first is the limit that
 // the others are compared with, the second is this project.
 func All() []Peer {
-	return []Peer{Bare(), Ours(), OursLimited(), Osin(), GoOAuth2(), Fosite(), FositeBcrypt(), Zitadel()}
+	all := []Peer{Bare(), Ours(), OursLimited(), Osin(), GoOAuth2(), Fosite(), FositeBcrypt(), Zitadel()}
+	if express, err := Express(); err == nil {
+		all = append(all, express)
+	}
+	return all
 }
 
 // Find returns the peer of this name.

@@ -50,6 +50,7 @@ func (s *Process) start(ctx context.Context, cores *Cores, n int, opts peer.Opti
 		args = []string{self, "serve", fmt.Sprintf("-clients=%d", opts.Clients), fmt.Sprintf("-scopes=%d", opts.Scopes), s.Peer.Name}
 	}
 	s.cmd = exec.CommandContext(ctx, args[0], args[1:]...)
+	s.cmd.Env = append(os.Environ(), s.Peer.Env...)
 	s.cmd.Stderr = s.stderr
 	if s.in, err = s.cmd.StdinPipe(); err != nil {
 		return err
