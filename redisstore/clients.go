@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -27,15 +28,47 @@ func (s *Store) clientTTL(c *model.Client) int64 {
 	return s.ttl(c.RegisteredAt, c.ExpiresAt)
 }
 
+// clientRecord is a client as it is stored: digests as base64, and no null.
+type clientRecord struct {
+	*model.Client
+	Secrets           []secretRecord  `json:",omitempty"`
+	RegistrationToken []byte          `json:",omitempty"`
+	Metadata          json.RawMessage `json:",omitempty"`
+}
+
+type secretRecord struct {
+	Digest    []byte
+	ExpiresAt time.Time `json:",omitzero"`
+}
+
+func encodeClient(c *model.Client) ([]byte, error) {
+	r := clientRecord{Client: c, Metadata: c.Metadata}
+	for _, secret := range c.Secrets {
+		r.Secrets = append(r.Secrets, secretRecord{secret.Digest[:], secret.ExpiresAt})
+	}
+	if !c.RegistrationToken.IsZero() {
+		r.RegistrationToken = c.RegistrationToken[:]
+	}
+	return json.Marshal(r)
+}
+
 func decodeClient(record string) (*model.Client, error) {
-	var c model.Client
-	if err := json.Unmarshal([]byte(record), &c); err != nil {
+	r := clientRecord{Client: new(model.Client)}
+	if err := json.Unmarshal([]byte(record), &r); err != nil {
 		return nil, errRecord // not err, which may quote the record
 	}
-	if string(c.Metadata) == "null" { // what a nil RawMessage becomes
-		c.Metadata = nil
+	c := r.Client
+	c.Metadata = r.Metadata
+	if copy(c.RegistrationToken[:], r.RegistrationToken) != len(r.RegistrationToken) {
+		return nil, errRecord
 	}
-	return &c, nil
+	for _, secret := range r.Secrets {
+		if len(secret.Digest) != digestLen {
+			return nil, errRecord
+		}
+		c.Secrets = append(c.Secrets, model.SecretHash{Digest: model.Digest(secret.Digest), ExpiresAt: secret.ExpiresAt})
+	}
+	return c, nil
 }
 
 // GetClient implements [model.Model].
@@ -61,7 +94,7 @@ func (s *Store) CreateClient(ctx context.Context, client *model.Client) error {
 	if err := errors.Join(ctx.Err(), client.Validate()); err != nil {
 		return err
 	}
-	record, err := json.Marshal(client)
+	record, err := encodeClient(client)
 	if err != nil {
 		return fault(what, err)
 	}
@@ -103,7 +136,7 @@ func (s *Store) UpdateClient(ctx context.Context, clientID string, change func(*
 		if err := c.Validate(); err != nil {
 			return err
 		}
-		after, err := json.Marshal(c)
+		after, err := encodeClient(c)
 		if err != nil {
 			return fault(what, err)
 		}

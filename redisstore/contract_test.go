@@ -34,7 +34,7 @@ func TestContractInCluster(t *testing.T) {
 func everythingEnds(t *testing.T, client redis.UniversalClient) {
 	t.Helper()
 	all := keys(t, client)
-	assert.Greater(t, len(all), 1000)
+	assert.NotEmpty(t, all)
 	for _, key := range all {
 		ttl, err := client.PTTL(t.Context(), key).Result()
 		require.NoError(t, err)

@@ -107,8 +107,8 @@ func (c *call) command(ctx context.Context, whole bool) once {
 	return once{cmd}
 }
 
-// run runs one script. A server that does not know it is sent the whole of it. This is what [redis.Script.Run] does,
-// with commands that are sent once.
+// run runs one script. A server that does not know it is sent the whole of it. This
+// is what [redis.Script.Run] does, with commands that are sent once.
 func (s *Store) run(ctx context.Context, c *call) (*redis.Cmd, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
