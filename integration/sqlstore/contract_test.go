@@ -12,7 +12,7 @@ import (
 func TestContract(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, p product) {
-		store, _ := p.fresh(t)
+		store := p.freshPausable(t)
 		modeltest.Run(t, func(*testing.T) model.Model { return store })
 	})
 }
