@@ -30,13 +30,20 @@ var programs string
 // Main builds the demo, runs the tests of a package and exits. It is what TestMain calls.
 func Main(m Tests) { MainOf(m, "example", "") }
 
+// MainWithoutRace is Main with a demo that is never built with the race detector, for tests that need it quick: the races
+// that they are about are between processes.
+func MainWithoutRace(m Tests) { exit(run(m, "example", "", false, nil)) }
+
 // Tests are those of a package: a *testing.M, or one with something around it.
 type Tests interface{ Run() int }
 
 // MainOf is Main for the program in another folder of the repository. gowork is as in the environment: "off" for a module
 // that is not in the workspace. The programs beside it, in folders of that one, are built too.
 func MainOf(m Tests, folder, gowork string, beside ...string) {
-	code, err := run(m, folder, gowork, beside)
+	exit(run(m, folder, gowork, race, beside))
+}
+
+func exit(code int, err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
@@ -44,7 +51,7 @@ func MainOf(m Tests, folder, gowork string, beside ...string) {
 	os.Exit(code)
 }
 
-func run(m Tests, folder, gowork string, beside []string) (code int, err error) {
+func run(m Tests, folder, gowork string, race bool, beside []string) (code int, err error) {
 	dir, err := os.MkdirTemp("", "demo")
 	if err != nil {
 		return 0, err
@@ -56,18 +63,18 @@ func run(m Tests, folder, gowork string, beside []string) (code int, err error) 
 		return 0, err
 	}
 	programs = dir
-	if err := build(filepath.Join(root, folder), gowork, "demo"); err != nil {
+	if err := build(filepath.Join(root, folder), gowork, "demo", race); err != nil {
 		return 0, err
 	}
 	for _, name := range beside {
-		if err := build(filepath.Join(root, folder, name), gowork, name); err != nil {
+		if err := build(filepath.Join(root, folder, name), gowork, name, race); err != nil {
 			return 0, err
 		}
 	}
 	return m.Run(), nil
 }
 
-func build(folder, gowork, name string) error {
+func build(folder, gowork, name string, race bool) error {
 	args := []string{"build", "-o", filepath.Join(programs, name)}
 	if race {
 		args = append(args, "-race")
@@ -101,6 +108,7 @@ type Server struct {
 	URL  string // of the demo also the issuer
 	log  buffer
 	stop func()
+	kill func()
 
 	name, addr string
 	flags      []string // without -addr
@@ -111,6 +119,12 @@ func (s *Server) Log() string { return s.log.String() }
 
 // Stop ends the program before the test ends. It must then end by itself, with status 0.
 func (s *Server) Stop() { s.stop() }
+
+// Kill ends the program at once, in the middle of what it does, as kill -9 and the power switch do.
+func (s *Server) Kill() { s.kill() }
+
+// Addr is where the program listens, host:port.
+func (s *Server) Addr() string { return s.addr }
 
 // Start runs the demo on a free port, with Seed if seed is nil, and stops it at the end of the test: it must then end by
 // itself, with status 0, and must not have reported a data race.
@@ -144,7 +158,7 @@ func (s *Server) Instance(t testing.TB) *Server {
 	return start(t, s.name, "", "", s.flags)
 }
 
-// Restart stops the demo and starts it again, at the same address and with the same flags.
+// Restart stops the demo, unless it was killed, and starts it again, at the same address and with the same flags.
 func (s *Server) Restart(t testing.TB) *Server {
 	t.Helper()
 	s.Stop()
@@ -199,17 +213,26 @@ func launch(t testing.TB, name, addr string, flags []string) *Server {
 	if wrong != nil && strings.Contains(s.Log(), "address already in use") {
 		return nil
 	}
-	s.stop = sync.OnceFunc(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case err := <-ended:
-			assert.NoError(t, err, "%s must exit 0 on SIGTERM\n%s", name, s.Log())
-		case <-time.After(20 * time.Second):
+	var once sync.Once
+	s.stop = func() {
+		once.Do(func() {
+			_ = cmd.Process.Signal(syscall.SIGTERM)
+			select {
+			case err := <-ended:
+				assert.NoError(t, err, "%s must exit 0 on SIGTERM\n%s", name, s.Log())
+			case <-time.After(20 * time.Second):
+				_ = cmd.Process.Kill()
+				<-ended //nolint:errcheck // it was killed
+				assert.Fail(t, name+" did not stop on SIGTERM", s.Log())
+			}
+		})
+	}
+	s.kill = func() {
+		once.Do(func() {
 			_ = cmd.Process.Kill()
 			<-ended //nolint:errcheck // it was killed
-			assert.Fail(t, name+" did not stop on SIGTERM", s.Log())
-		}
-	})
+		})
+	}
 	t.Cleanup(func() {
 		s.stop()
 		assert.NotContains(t, s.Log(), "DATA RACE")
