@@ -195,12 +195,12 @@ func (p *plan) million(ctx context.Context, b *bench, results *report.Results) (
 			return err
 		}
 		servers = append(servers, s)
-		heap, err := s.Do("heap")
+		heap, err := s.Do(server.Command{Do: "heap"})
 		if err != nil {
 			return err
 		}
 		empty = append(empty, heap)
-		if s.tokens, err = s.Issue(workload.Million.Live()); err != nil {
+		if s.tokens, err = s.Issue(server.Access, workload.Million.Live(), workload.Million.Live()); err != nil {
 			return err
 		}
 	}
@@ -216,11 +216,11 @@ func (p *plan) million(ctx context.Context, b *bench, results *report.Results) (
 		}
 	}
 	for i, s := range servers {
-		full, err := s.Do("heap")
+		full, err := s.Do(server.Command{Do: "heap"})
 		if err != nil {
 			return err
 		}
-		use, err := s.Do("usage")
+		use, err := s.Do(server.Command{Do: "usage"})
 		if err != nil {
 			return err
 		}

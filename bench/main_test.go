@@ -61,7 +61,7 @@ func TestPeers(t *testing.T) {
 				require.NoError(t, err, name)
 				assert.Positive(t, samples[0].CPU, name)
 				if p.New != nil {
-					r, err := s.InProcess(name, s.tokens, b.measure)
+					r, err := s.Run(server.Command{Workload: name, N: 50}, s.tokens)
 					require.NoError(t, err, name)
 					assert.Positive(t, r.Allocs, name)
 				}

@@ -51,7 +51,7 @@ func (b *bench) start(ctx context.Context, p peer.Peer, name workload.Name) (*lo
 	case name == workload.Unknown:
 		l.tokens, err = b.foreign(ctx, p, name.Live())
 	case name.Live() > 0:
-		l.tokens, err = s.Issue(name.Live())
+		l.tokens, err = s.Issue(server.Access, name.Live(), name.Live())
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Stop())
@@ -67,7 +67,7 @@ func (b *bench) foreign(ctx context.Context, p peer.Peer, n int) (tokens []strin
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
-	return s.Issue(n)
+	return s.Issue(server.Access, n, n)
 }
 
 func (l *loaded) dial(name workload.Name) error {
@@ -127,12 +127,12 @@ func (b *bench) loopback(servers []*loaded, name workload.Name, first int) (samp
 		}
 	}
 	for _, s := range servers {
-		after, err := s.Do("usage")
+		after, err := s.Do(server.Command{Do: "usage"})
 		if err != nil {
 			return nil, err
 		}
 		if b.profiles != "" {
-			if _, err := s.Do("profiled"); err != nil {
+			if _, err := s.Do(server.Command{Do: "profiled"}); err != nil {
 				return nil, err
 			}
 		}
@@ -156,12 +156,12 @@ func (b *bench) prepare(s *loaded, name workload.Name) error {
 	}
 	s.load.Reset()
 	if b.profiles != "" {
-		if _, err := s.Do("profile " + filepath.Join(b.profiles, s.Peer.Name+"-"+string(name)+".pprof")); err != nil {
+		if _, err := s.Do(server.Command{Do: "profile", File: filepath.Join(b.profiles, s.Peer.Name+"-"+string(name)+".pprof")}); err != nil {
 			return err
 		}
 	}
 	var err error
-	s.before, err = s.Do("usage")
+	s.before, err = s.Do(server.Command{Do: "usage"})
 	return err
 }
 
@@ -172,7 +172,7 @@ func (b *bench) inProcess(ctx context.Context, p peer.Peer, name workload.Name) 
 		return sample, err
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
-	r, err := s.InProcess(name, s.tokens, b.measure/2)
+	r, err := s.Run(server.Command{Workload: name, Seconds: b.measure.Seconds() / 2}, s.tokens)
 	if err != nil {
 		return sample, err
 	}

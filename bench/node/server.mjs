@@ -85,12 +85,12 @@ const usage = () => {
 };
 
 const run = async (line) => {
-  const [word, n, file] = line.split(' ');
-  switch (word) {
+  const command = JSON.parse(line);
+  switch (command.do) {
     case 'usage': return usage();
-    case 'issue': return issue(Number(n), file);
+    case 'issue': return issue(command.n, command.file);
     case 'heap': return heap();
-    default: return { error: `unknown command ${word}` };
+    default: return { error: `unknown command ${command.do}` };
   }
 };
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -43,18 +42,16 @@ func OursLimited() Peer {
 }
 
 func newOurs(o Options, limits engine.RateLimits) (*Instance, error) {
-	scopes := []engine.ScopeInfo{{Name: Scope, Title: "Read"}}
-	names := []string{Scope}
-	for i := range o.Scopes {
-		name := "scope-" + strconv.Itoa(i)
-		scopes = append(scopes, engine.ScopeInfo{Name: name, Title: name})
-		names = append(names, name)
-	}
-	store := memstore.New()
-	scope, err := model.ParseScope(strings.Join(names, " "))
+	scope, err := model.ParseScope(o.Scope())
 	if err != nil {
 		return nil, err
 	}
+	names := strings.Fields(string(scope))
+	var scopes []engine.ScopeInfo
+	for _, name := range names {
+		scopes = append(scopes, engine.ScopeInfo{Name: name, Title: name})
+	}
+	store := memstore.New()
 	client := model.Client{
 		ID: ClientID, Secrets: model.HashSecrets(ClientSecret), RedirectURIs: []string{RedirectURI}, Scope: scope, SkipConsent: true,
 		Grants: []string{model.GrantAuthorizationCode, model.GrantRefreshToken, model.GrantClientCredentials},
@@ -89,5 +86,34 @@ func newOurs(o Options, limits engine.RateLimits) (*Instance, error) {
 	r.POST(TokenPath, oauth.Token())
 	r.GET(AuthorizePath, oauth.Authorize())
 	r.GET(GuardedPath, oauth.Authenticate(names...), ok)
-	return &Instance{Handler: r, Close: stop}, nil
+	return &Instance{Handler: r, Close: stop, Short: short(oauth.Engine()), SweepShort: sweepShort(store)}, nil
+}
+
+// shortLifetime is how long the tokens of Instance.Short live.
+const shortLifetime = 10 * time.Minute
+
+func short(srv *engine.Server) func(n int) error {
+	return func(n int) error {
+		for range n {
+			if _, err := srv.Issue(context.Background(), engine.Issue{ClientID: ClientID, Scope: Scope, Lifetime: shortLifetime}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// sweepShort does what model.SweepEvery does, twenty minutes ahead of time.
+func sweepShort(store model.Sweeper) func(context.Context) (int, error) {
+	return func(ctx context.Context) (total int, err error) {
+		const batch = 1000
+		now := time.Now().Add(2 * shortLifetime)
+		for n := batch; n == batch; {
+			if n, err = store.Sweep(ctx, now, batch); err != nil {
+				return total, err
+			}
+			total += n
+		}
+		return total, nil
+	}
 }

@@ -9,6 +9,7 @@
 package peer
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -58,8 +59,9 @@ type Peer struct {
 	Limit bool
 	// Lax names the checks of package workload that this peer is known not to make.
 	Lax []string
-	// FlowScope is the scope of a code flow, where it has to be another than Scope.
-	FlowScope string
+	// FlowScope is the scope of a code flow, and TokenScope that of the client's own
+	// tokens, where it has to be another than Scope.
+	FlowScope, TokenScope string
 	// Requests is how many requests a browser and client send for one code flow.
 	Requests int
 	// New makes a server with an empty store. Nil: it is a program of its own.
@@ -75,12 +77,24 @@ func (p Peer) Short() string {
 	return short
 }
 
-// Options change what a peer is made of, to see how cost grows.
+// Options change what a server is made of, to see how cost grows. Only this
+// project's looks at them.
 type Options struct {
 	// Clients is how many further clients are registered.
 	Clients int
-	// Scopes is how many further scopes the token has and the route asks for.
+	// Scopes is how many further scopes tokens have and the route asks for.
 	Scopes int
+	// Procs is GOMAXPROCS of the process; zero leaves it alone.
+	Procs int
+}
+
+// Scope returns all scopes of a token.
+func (o Options) Scope() string {
+	scope := Scope
+	for i := range o.Scopes {
+		scope += fmt.Sprintf(" scope-%d", i)
+	}
+	return scope
 }
 
 // Instance is a running peer.
@@ -89,6 +103,10 @@ type Instance struct {
 	// Issue makes n live access tokens and hands each on. Nil: they are asked for
 	// at the token endpoint, which only the bare handler cannot do.
 	Issue func(n int, each func(token string) error) error
+	// Short makes n access tokens that live for ten minutes, and SweepShort removes
+	// them and returns how many. Only this project's server has these two.
+	Short      func(n int) error
+	SweepShort func(context.Context) (int, error)
 	// Close ends what runs in the background. It may be nil.
 	Close func()
 }

@@ -11,10 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/gin-oauth/gin-oauth-server/bench/internal/peer"
-	"github.com/gin-oauth/gin-oauth-server/bench/internal/workload"
 )
 
 // Process is a peer that runs in a process of its own.
@@ -51,6 +49,9 @@ func (s *Process) start(ctx context.Context, cores *Cores, n int, opts peer.Opti
 	}
 	s.cmd = exec.CommandContext(ctx, args[0], args[1:]...)
 	s.cmd.Env = append(os.Environ(), s.Peer.Env...)
+	if opts.Procs > 0 {
+		s.cmd.Env = append(s.cmd.Env, fmt.Sprintf("GOMAXPROCS=%d", opts.Procs))
+	}
 	s.cmd.Stderr = s.stderr
 	if s.in, err = s.cmd.StdinPipe(); err != nil {
 		return err
@@ -96,11 +97,13 @@ func (s *Process) Stop() error {
 }
 
 // Do sends a command and returns the reply.
-func (s *Process) Do(command string) (Reply, error) {
+func (s *Process) Do(cmd Command) (Reply, error) {
 	var r Reply
-	_, err := fmt.Fprintln(s.in, command)
+	line, err := json.Marshal(cmd)
 	if err == nil {
-		var line []byte
+		_, err = fmt.Fprintf(s.in, "%s\n", line)
+	}
+	if err == nil {
 		if line, err = s.out.ReadBytes('\n'); err == nil {
 			err = json.Unmarshal(line, &r)
 		}
@@ -109,15 +112,16 @@ func (s *Process) Do(command string) (Reply, error) {
 		err = errors.New(r.Error)
 	}
 	if err != nil {
-		return r, fmt.Errorf("%s: %s: %w%s", s.Peer.Name, command, err, s.said())
+		return r, fmt.Errorf("%s: %s: %w%s", s.Peer.Name, cmd.Do, err, s.said())
 	}
 	return r, nil
 }
 
-// Issue has the process make live tokens.
-func (s *Process) Issue(n int) ([]string, error) {
+// Issue has the process make n live tokens of a kind and returns about as many of
+// those as to keep, evenly spread.
+func (s *Process) Issue(kind Kind, n, keep int) ([]string, error) {
 	file := filepath.Join(s.dir, "issued")
-	if _, err := s.Do(fmt.Sprintf("issue %d %s", n, file)); err != nil {
+	if _, err := s.Do(Command{Do: "issue", Kind: kind, N: n, Keep: keep, File: file}); err != nil {
 		return nil, err
 	}
 	b, err := os.ReadFile(file)
@@ -125,17 +129,18 @@ func (s *Process) Issue(n int) ([]string, error) {
 		return nil, fmt.Errorf("%s: tokens: %w", s.Peer.Name, err)
 	}
 	tokens := strings.Fields(string(b))
-	if len(tokens) != n {
-		return nil, fmt.Errorf("%s: made %d tokens, not %d", s.Peer.Name, len(tokens), n)
+	if kind == Access && len(tokens) < keep {
+		return nil, fmt.Errorf("%s: wrote %d tokens, not %d", s.Peer.Name, len(tokens), keep)
 	}
 	return tokens, os.Remove(file)
 }
 
-// InProcess has the process run a workload on its handler, without sockets.
-func (s *Process) InProcess(name workload.Name, tokens []string, d time.Duration) (Reply, error) {
-	file := filepath.Join(s.dir, "tokens")
-	if err := os.WriteFile(file, []byte(strings.Join(tokens, "\n")), 0o600); err != nil {
+// Run has the process run a workload on its handler, without sockets. The file of
+// the command is made here.
+func (s *Process) Run(cmd Command, tokens []string) (Reply, error) {
+	cmd.Do, cmd.File = "run", filepath.Join(s.dir, "tokens")
+	if err := os.WriteFile(cmd.File, []byte(strings.Join(tokens, "\n")), 0o600); err != nil {
 		return Reply{}, fmt.Errorf("%s: tokens: %w", s.Peer.Name, err)
 	}
-	return s.Do(fmt.Sprintf("inprocess %s %g %s", name, d.Seconds(), file))
+	return s.Do(cmd)
 }

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/gin-oauth/gin-oauth-server/bench/internal/peer"
 )
 
 // Direct sends the requests of a session to a handler without sockets. What it
@@ -125,18 +127,21 @@ func (w *recorder) Write(b []byte) (int, error) {
 var _ io.ReadCloser = (*body)(nil)
 
 // Issue asks the token endpoint for n access tokens and hands each on.
-func Issue(h http.Handler, n int, each func(token string) error) error {
-	d := NewDirect(h, nil)
+func Issue(h http.Handler, p peer.Peer, n int, each func(token string) error) error {
+	session := newClientCredentials(p)
+	d := NewDirect(h, session)
 	for range n {
-		clientCredentials{}.Next(&d.request)
-		d.send(&d.request)
-		token := Member(d.answer.Body, "access_token")
-		if d.answer.Status != http.StatusOK || token == "" {
-			return fmt.Errorf("issue: %w", unexpected("a token", &d.answer))
+		if _, err := d.step(); err != nil {
+			return fmt.Errorf("issue: %w", err)
 		}
-		if err := each(token); err != nil {
+		if err := each(Member(d.answer.Body, "access_token")); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// IssuePairs goes through n code flows.
+func IssuePairs(h http.Handler, p peer.Peer, n int) error {
+	return NewDirect(h, newFlow(p, 0)).Operations(n)
 }

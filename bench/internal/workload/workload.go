@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"net/url"
 
 	"github.com/gin-oauth/gin-oauth-server/bench/internal/peer"
 )
@@ -94,7 +95,7 @@ func (n Name) Live() int {
 func New(name Name, p peer.Peer, tokens []string, i, n int) (Session, error) {
 	switch name {
 	case ClientCredentials:
-		return clientCredentials{}, nil
+		return newClientCredentials(p), nil
 	case Authenticate, Million:
 		return &bearer{tokens: tokens, next: i * len(tokens) / n, status: 200}, nil
 	case Unknown:
@@ -120,11 +121,18 @@ func tokenRequest(r *Request, form string) {
 	*r = Request{Method: "POST", Path: peer.TokenPath, Authorization: clientBasic, Form: form}
 }
 
-type clientCredentials struct{}
+// clientCredentials asks for one token after the other.
+type clientCredentials struct{ form string }
 
-func (clientCredentials) Next(r *Request) {
-	tokenRequest(r, "grant_type=client_credentials&scope="+peer.Scope)
+func newClientCredentials(p peer.Peer) clientCredentials {
+	scope := peer.Scope
+	if p.TokenScope != "" {
+		scope = p.TokenScope
+	}
+	return clientCredentials{"grant_type=client_credentials&scope=" + url.QueryEscape(scope)}
 }
+
+func (c clientCredentials) Next(r *Request) { tokenRequest(r, c.form) }
 
 func (clientCredentials) Done(a *Answer) (bool, error) {
 	if a.Status != 200 || Member(a.Body, "access_token") == "" {
