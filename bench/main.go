@@ -8,6 +8,7 @@
 //	go run . -quick                   whether it works, about half a minute
 //	go run . -only ours,osin          some of the peers; bare is always there
 //	go run . -out ../docs             and write the tables and the picture there
+//	go run . growth -out ../docs      how cost grows with tokens, clients, scopes and processors
 //
 // What counts is the processor time of the server for one operation, as a ratio
 // to the bare handler's in the same round: it hardly depends on the machine, and
@@ -38,6 +39,9 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	if len(args) > 0 && args[0] == "serve" {
 		return serve(args[1:])
+	}
+	if len(args) > 0 && args[0] == "growth" {
+		return growth(ctx, args[1:])
 	}
 	return compare(ctx, args)
 }

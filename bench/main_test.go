@@ -3,8 +3,11 @@
 package main
 
 import (
+	"encoding/xml"
 	"os"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,8 +31,7 @@ func TestMain(m *testing.M) {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	runtime.LockOSThread()
-	t.Cleanup(runtime.UnlockOSThread)
+	runtime.LockOSThread() // and never unlocked: a thread on one core must not be used again
 	cores, err := server.NewCores()
 	require.NoError(t, err)
 	return &bench{cores: cores, measure: 20 * time.Millisecond}
@@ -68,6 +70,29 @@ func TestPeers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRunsWriteTheirPart runs both commands over a page with other text on it.
+func TestRunsWriteTheirPart(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	page := filepath.Join(folder, pageFile)
+	require.NoError(t, os.WriteFile(page, []byte("# Speed\n\nWritten by a person.\n"), 0o600))
+	flags := []string{"-rounds", "2", "-seconds", "0.02", "-only", "ours", "-workloads", "client_credentials,refresh", "-out", folder}
+	for range 2 { // the second run replaces what the first has written
+		require.NoError(t, compare(t.Context(), flags))
+		require.NoError(t, growth(t.Context(), []string{"-quick", "-out", folder}))
+	}
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "# Speed\n\nWritten by a person.\n")
+	for _, once := range []string{"### Live tokens\n", "### What each server refuses\n", "| gin-oauth-server | "} {
+		assert.Contains(t, string(text), once)
+	}
+	assert.Equal(t, 1, strings.Count(string(text), "### Live tokens\n"))
+	picture, err := os.ReadFile(filepath.Join(folder, pictureFile))
+	require.NoError(t, err)
+	assert.NoError(t, xml.Unmarshal(picture, new(struct{})))
 }
 
 func TestMedianAndSpread(t *testing.T) {

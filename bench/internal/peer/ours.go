@@ -103,17 +103,30 @@ func short(srv *engine.Server) func(n int) error {
 	}
 }
 
-// sweepShort does what model.SweepEvery does, twenty minutes ahead of time.
+// sweepShort is model.SweepEvery ahead of time, for one round.
 func sweepShort(store model.Sweeper) func(context.Context) (int, error) {
-	return func(ctx context.Context) (total int, err error) {
-		const batch = 1000
-		now := time.Now().Add(2 * shortLifetime)
-		for n := batch; n == batch; {
-			if n, err = store.Sweep(ctx, now, batch); err != nil {
-				return total, err
-			}
-			total += n
-		}
-		return total, nil
+	return func(ctx context.Context) (int, error) {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		a := &ahead{store: store, stop: stop}
+		var failed error
+		model.SweepEvery(ctx, a, time.Hour, func(err error) { failed = err })
+		return a.removed, failed
 	}
+}
+
+// ahead sweeps what expires within twenty minutes, and stops when there is no more.
+type ahead struct {
+	store   model.Sweeper
+	stop    context.CancelFunc
+	removed int
+}
+
+func (a *ahead) Sweep(ctx context.Context, now time.Time, limit int) (int, error) {
+	n, err := a.store.Sweep(ctx, now.Add(2*shortLifetime), limit)
+	a.removed += n
+	if err != nil || n < limit {
+		a.stop()
+	}
+	return n, err
 }

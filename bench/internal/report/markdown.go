@@ -47,13 +47,13 @@ func ratios(w io.Writer, r *Results, run Run) {
 		} else {
 			fmt.Fprint(w, "\n### Processor time over the bare handler, in process\n\nThe same of the handler alone, without sockets and `net/http`. The bare handler does next to nothing here, so the ratios are of what the libraries do themselves.\n\n")
 		}
-		table(w, append([]string{""}, titles(names)...))
+		Table(w, append([]string{""}, titles(names)...))
 		for _, p := range run.Peers {
 			row := []string{p.Title}
 			for _, name := range names {
 				row = append(row, ratio(r, Key{place, name, p.Name}, limit))
 			}
-			line(w, row)
+			Line(w, row)
 		}
 	}
 }
@@ -78,10 +78,10 @@ func memory(w io.Writer, r *Results, run Run) {
 		return
 	}
 	fmt.Fprint(w, "\n### Memory with a million live client_credentials tokens\n\n")
-	table(w, []string{"", "live heap per token, B", "full collection, ms", "most memory of the process, MB"})
+	Table(w, []string{"", "live heap per token, B", "full collection, ms", "most memory of the process, MB"})
 	for _, p := range run.Peers {
 		if m, found := r.Memory[p.Name]; found {
-			line(w, []string{p.Title, fmt.Sprintf("%.0f", m.PerToken), fmt.Sprintf("%.1f", m.Collection/1e6), fmt.Sprintf("%.0f", m.MaxRSS/1e6)})
+			Line(w, []string{p.Title, fmt.Sprintf("%.0f", m.PerToken), fmt.Sprintf("%.1f", m.Collection/1e6), fmt.Sprintf("%.0f", m.MaxRSS/1e6)})
 		}
 	}
 }
@@ -94,7 +94,7 @@ func refusals(w io.Writer, run Run) {
 	for _, p := range run.Peers {
 		header = append(header, p.Title)
 	}
-	table(w, header)
+	Table(w, header)
 	for _, check := range workload.Checks() {
 		row := []string{string(check)}
 		for _, p := range run.Peers {
@@ -104,7 +104,7 @@ func refusals(w io.Writer, run Run) {
 				row = append(row, "yes")
 			}
 		}
-		line(w, row)
+		Line(w, row)
 	}
 }
 
@@ -120,7 +120,7 @@ func settings(w io.Writer, run Run) {
 // details is everything about one workload.
 func details(w io.Writer, r *Results, run Run, name workload.Name) {
 	fmt.Fprintf(w, "\n### All figures of: %s\n\n", name.Title())
-	table(w, []string{"", "CPU, µs", "per second", "p50, µs", "p99, µs", "most memory, MB", "in process: CPU, µs", "allocations", "bytes"})
+	Table(w, []string{"", "CPU, µs", "per second", "p50, µs", "p99, µs", "most memory, MB", "in process: CPU, µs", "allocations", "bytes"})
 	for _, p := range run.Peers {
 		server, direct := Key{Loopback, name, p.Name}, Key{InProcess, name, p.Name}
 		cell := func(k Key, format string, unit float64, figure func(Sample) float64) string {
@@ -129,7 +129,7 @@ func details(w io.Writer, r *Results, run Run, name workload.Name) {
 			}
 			return fmt.Sprintf(format, r.Of(k, figure).Median()/unit)
 		}
-		line(w, []string{
+		Line(w, []string{
 			p.Title, cell(server, "%.1f", 1e3, cpu), cell(server, "%.0f", 1, perSecond), cell(server, "%.0f", 1e3, p50), cell(server, "%.0f", 1e3, p99),
 			cell(server, "%.0f", 1e6, maxRSS), cell(direct, "%.2f", 1e3, cpu), cell(direct, "%.0f", 1, allocs), cell(direct, "%.0f", 1, bytes),
 		})
@@ -144,10 +144,11 @@ func titles(names []workload.Name) []string {
 	return all
 }
 
-// table writes the head of a table.
-func table(w io.Writer, header []string) {
-	line(w, header)
+// Table writes the head of a table.
+func Table(w io.Writer, header []string) {
+	Line(w, header)
 	fmt.Fprint(w, "|---|"+strings.Repeat("--:|", len(header)-1)+"\n")
 }
 
-func line(w io.Writer, cells []string) { fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | ")) }
+// Line writes a row of a table.
+func Line(w io.Writer, cells []string) { fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | ")) }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,7 +17,8 @@ type Cores struct {
 // NewCores looks at the cores that this process may use.
 func NewCores() (*Cores, error) {
 	var all unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &all); err != nil {
+	// Of the first thread, for this one may be on the last core already.
+	if err := unix.SchedGetaffinity(os.Getpid(), &all); err != nil {
 		return nil, fmt.Errorf("cores of this process: %w", err)
 	}
 	c := &Cores{}
