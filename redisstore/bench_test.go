@@ -164,25 +164,27 @@ func BenchmarkMemory(b *testing.B) {
 			return s.SaveToken(ctx, token)
 		}},
 	} {
-		b.Run(row.name, func(b *testing.B) {
-			client := dial(b, testserver.OwnRedis(b).DSN())
-			s := open(b, client, redisstore.Options{})
-			used := func() (n float64) {
-				info, err := client.InfoMap(b.Context(), "memory").Result()
-				require.NoError(b, err)
-				n, err = strconv.ParseFloat(info["Memory"]["used_memory"], 64)
-				require.NoError(b, err)
-				return n
-			}
-			before := used()
-			for range grants {
-				require.NoError(b, row.open(b.Context(), s))
-			}
-			size := (used() - before) / grants
-			for b.Loop() { // nothing is timed
-			}
-			b.ReportMetric(0, "ns/op")
-			b.ReportMetric(size, "B/grant")
-		})
+		for _, packed := range []string{"64", "1024"} { // the first is Redis's own
+			b.Run(row.name+", hash-max-listpack-value "+packed, func(b *testing.B) {
+				client := dial(b, testserver.OwnRedis(b, "hash-max-listpack-value "+packed).DSN())
+				s := open(b, client, redisstore.Options{})
+				used := func() (n float64) {
+					info, err := client.InfoMap(b.Context(), "memory").Result()
+					require.NoError(b, err)
+					n, err = strconv.ParseFloat(info["Memory"]["used_memory"], 64)
+					require.NoError(b, err)
+					return n
+				}
+				before := used()
+				for range grants {
+					require.NoError(b, row.open(b.Context(), s))
+				}
+				size := (used() - before) / grants
+				for b.Loop() { // nothing is timed
+				}
+				b.ReportMetric(0, "ns/op")
+				b.ReportMetric(size, "B/grant")
+			})
+		}
 	}
 }
