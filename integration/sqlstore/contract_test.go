@@ -12,7 +12,7 @@ import (
 func TestContract(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, p product) {
-		store := p.freshPausable(t)
+		store, _ := p.freshPausable(t, nil)
 		modeltest.Run(t, func(*testing.T) model.Model { return store })
 	})
 }

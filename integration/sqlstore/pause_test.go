@@ -22,14 +22,15 @@ type pausable struct {
 }
 
 // freshPausable returns such a store on a database of its own. The store knows nothing of it: it is the driver that stops.
-func (p product) freshPausable(t *testing.T) pausable {
+// seen may be nil.
+func (p product) freshPausable(t *testing.T, seen func(query string, args []driver.NamedValue)) (pausable, *sql.DB) {
 	t.Helper()
-	stop := &pauser{Connector: p.connector(t, p.create(t))}
+	stop := &pauser{Connector: p.connector(t, p.create(t)), seen: seen}
 	db := sql.OpenDB(stop)
 	db.SetMaxOpenConns(16)
 	db.SetMaxIdleConns(16)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	return pausable{p.store(t, db), stop}
+	return pausable{p.store(t, db), stop}, db
 }
 
 // connector returns what makes the connections of a pool.
@@ -60,6 +61,14 @@ func (o opener) Driver() driver.Driver                        { return o.driver 
 type pauser struct {
 	driver.Connector
 	hook atomic.Pointer[func(context.Context)]
+	// seen is called with each statement, if it is set.
+	seen func(query string, args []driver.NamedValue)
+}
+
+func (p *pauser) see(query string, args []driver.NamedValue) {
+	if p.seen != nil {
+		p.seen(query, args)
+	}
 }
 
 func (p *pauser) PauseBeforeWrite(hook func(context.Context)) {
@@ -132,10 +141,12 @@ func (c *pausedConn) exec(ctx context.Context, run func() (driver.Result, error)
 }
 
 func (c *pausedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	c.pauser.see(query, args)
 	return c.exec(ctx, func() (driver.Result, error) { return c.Conn.(driver.ExecerContext).ExecContext(ctx, query, args) })
 }
 
 func (c *pausedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	c.pauser.see(query, args)
 	return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
 }
 
@@ -144,7 +155,7 @@ func (c *pausedConn) PrepareContext(ctx context.Context, query string) (driver.S
 	if err != nil {
 		return nil, err
 	}
-	return &pausedStmt{stmt, c}, nil
+	return &pausedStmt{stmt, c, query}, nil
 }
 
 func (c *pausedConn) CheckNamedValue(v *driver.NamedValue) error {
@@ -168,14 +179,17 @@ func (c *pausedConn) IsValid() bool {
 
 type pausedStmt struct {
 	driver.Stmt
-	conn *pausedConn
+	conn  *pausedConn
+	query string
 }
 
 func (s *pausedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	s.conn.pauser.see(s.query, args)
 	return s.conn.exec(ctx, func() (driver.Result, error) { return s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args) })
 }
 
 func (s *pausedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	s.conn.pauser.see(s.query, args)
 	return s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
 }
 
