@@ -69,7 +69,9 @@
 //     REPEATABLE READ, the default there, would let verbs on different grants
 //     wait for each other. It makes no difference whether the connection counts
 //     rows that it finds or rows that it changes (clientFoundRows). MySQL before
-//     8.0 and MariaDB before 10.6 lack SKIP LOCKED, and the sweep fails there.
+//     8.0 and MariaDB before 10.6 lack SKIP LOCKED, and the sweep fails there. A
+//     server that writes its binary log as statements (binlog_format=STATEMENT, the
+//     default of neither) refuses to write at READ COMMITTED.
 //   - SQLite has one writer at a time, and transactions that are serializable. The
 //     store lets its own writers in one after another and takes the lock for
 //     writing at the front of a transaction. For other processes on the same file

@@ -86,11 +86,11 @@ func (s *Store) RevokeGrants(ctx context.Context, filter model.GrantFilter) (rev
 	}
 }
 
-const revokeThese = `UPDATE {prefix}grants SET revoked = TRUE, seed = NULL, seed_of = NULL WHERE NOT revoked AND id IN`
+const revokeThese = `UPDATE {prefix}grants SET revoked = TRUE, seed = NULL, seed_of = NULL WHERE NOT revoked AND id IN {list}`
 
 func (s *Store) revokeThese(ctx context.Context, ids []any) (revoked int64, err error) {
 	err = s.transaction(ctx, func(tx *tx) error {
-		revoked, err = tx.execIn(ctx, revokeThese, ids)
+		revoked, err = tx.execList(ctx, revokeThese, ids)
 		return err
 	})
 	return revoked, err

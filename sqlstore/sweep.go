@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"strconv"
 	"strings"
 	"time"
 
@@ -58,12 +59,22 @@ func (s *Store) sweepTable(table, until string) sweep {
 
 const expiredGrants = `SELECT id FROM {prefix}grants WHERE keep_until <= ? ORDER BY keep_until LIMIT ? {skip}`
 
-// grantsAtOnce is how many grants are removed or revoked in one transaction.
-const grantsAtOnce = 500
+// A transaction removes or revokes at most so many grants, and removes at most so
+// many tokens: a family that was refreshed each hour has hundreds that end with it.
+const (
+	grantsAtOnce = 500
+	tokensAtOnce = 5000
+)
 
 // sweepGrants removes grants with what is left of them. The grant is locked
 // first, so that nothing is saved in it meanwhile.
 func (s *Store) sweepGrants(ctx context.Context, now int64, limit int) (removed int, err error) {
+	tokens := map[Dialect]string{
+		PostgreSQL: `DELETE FROM {prefix}tokens WHERE ctid = ANY (ARRAY(SELECT ctid FROM {prefix}tokens WHERE grant_id IN {list} LIMIT {some} FOR UPDATE))`,
+		MySQL:      `DELETE FROM {prefix}tokens WHERE grant_id IN {list} LIMIT {some}`,
+		SQLite:     `DELETE FROM {prefix}tokens WHERE rowid IN (SELECT rowid FROM {prefix}tokens WHERE grant_id IN {list} LIMIT {some})`,
+	}[s.dialect]
+	tokens = strings.Replace(tokens, "{some}", strconv.Itoa(tokensAtOnce), 1)
 	err = s.transaction(ctx, func(tx *tx) error {
 		removed = 0
 		var ids []any
@@ -76,12 +87,14 @@ func (s *Store) sweepGrants(ctx context.Context, now int64, limit int) (removed 
 		if err != nil || len(ids) == 0 {
 			return err
 		}
-		for _, from := range []string{`tokens WHERE grant_id IN`, `codes WHERE grant_id IN`, `grants WHERE id IN`} {
-			n, err := tx.execIn(ctx, `DELETE FROM {prefix}`+from, ids)
-			if err != nil {
+		for _, statement := range []string{tokens, `DELETE FROM {prefix}codes WHERE grant_id IN {list}`, `DELETE FROM {prefix}grants WHERE id IN {list}`} {
+			n, err := tx.execList(ctx, statement, ids)
+			if removed += int(n); err != nil {
 				return err
 			}
-			removed += int(n)
+			if n == tokensAtOnce {
+				break // there may be more, and the grants stay until they are gone
+			}
 		}
 		return nil
 	})

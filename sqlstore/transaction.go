@@ -125,11 +125,11 @@ func (t *tx) queryAll(ctx context.Context, written string, args []any, scan func
 	return scanAll(rows, scan)
 }
 
-// execIn runs a statement that ends with IN for these values. It is not prepared:
-// each number of values is a statement of its own.
-func (t *tx) execIn(ctx context.Context, written string, values []any) (changed int64, err error) {
-	text := t.store.dialect.render(written+` (?`+strings.Repeat(`, ?`, len(values)-1)+`)`, t.store.prefix)
-	result, err := t.ExecContext(ctx, text, values...)
+// execList runs a statement with {list} in place of the values. It is not
+// prepared: each number of values is a statement of its own.
+func (t *tx) execList(ctx context.Context, written string, values []any) (changed int64, err error) {
+	list := `(?` + strings.Repeat(`, ?`, len(values)-1) + `)`
+	result, err := t.ExecContext(ctx, t.store.dialect.render(strings.Replace(written, "{list}", list, 1), t.store.prefix), values...)
 	if err != nil {
 		return 0, err
 	}
