@@ -19,7 +19,9 @@ type Sweeper interface {
 const sweepBatch = 1000
 
 // SweepEvery sweeps the store now and then once per period, in batches, until
-// ctx is done; it blocks. Errors go to onErr, which may be nil, and do not end it.
+// ctx is done; it blocks. After each batch it rests for as long as that took, so
+// that sweeping never has more than half of a processor and requests need not
+// wait for the end. Errors go to onErr, which may be nil, and do not end it.
 //
 //	go model.SweepEvery(ctx, store, time.Minute, func(err error) { slog.Error("sweep", "err", err) })
 func SweepEvery(ctx context.Context, s Sweeper, every time.Duration, onErr func(error)) {
@@ -27,12 +29,17 @@ func SweepEvery(ctx context.Context, s Sweeper, every time.Duration, onErr func(
 	defer tick.Stop()
 	for {
 		for ctx.Err() == nil {
+			start := time.Now()
 			n, err := s.Sweep(ctx, time.Now(), sweepBatch)
 			if err != nil && ctx.Err() == nil && onErr != nil {
 				onErr(err)
 			}
 			if err != nil || n < sweepBatch {
 				break
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Since(start)):
 			}
 		}
 		select {
