@@ -24,6 +24,7 @@ type growthPlan struct {
 	rounds     int
 	operations int
 	out        string
+	only       string
 	tokens     []int
 	clients    []int
 	scopes     []int
@@ -40,9 +41,13 @@ func parseGrowth(args []string) (*growthPlan, error) {
 	flags.IntVar(&p.rounds, "rounds", 5, "how many `rounds`, of which the median counts")
 	flags.IntVar(&p.operations, "operations", 20_000, "how many `operations` of each workload in a round")
 	flags.StringVar(&p.out, "out", "", "the `folder` with performance.md, whose table is replaced; empty: print only")
+	flags.StringVar(&p.only, "only", "", "one `part`: tokens, clients, scopes, procs, memory or sweeper; empty: all")
 	quick := flags.Bool("quick", false, "little growth, to see that everything works")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
+	}
+	if p.only != "" && p.out != "" {
+		return nil, errors.New("-only is for looking at a part; the page gets all of them or none")
 	}
 	if *quick {
 		p.rounds, p.operations, p.million = 2, 500, 20_000
@@ -66,8 +71,16 @@ func growth(ctx context.Context, args []string) error {
 	fmt.Fprintf(&text, "Measured on %s, in process: processor time of the handler for one operation in microseconds, the median of %d rounds of %d operations.\n",
 		machine(cores), p.rounds, p.operations)
 	g := &grower{plan: p, bench: &bench{cores: cores, measure: time.Second}}
-	for _, step := range []func(context.Context, *bytes.Buffer) error{g.liveTokens, g.clients, g.scopes, g.procs, g.memory, g.sweeper} {
-		if err := step(ctx, &text); err != nil {
+	for _, part := range []struct {
+		name string
+		run  func(context.Context, *bytes.Buffer) error
+	}{
+		{"tokens", g.liveTokens}, {"clients", g.clients}, {"scopes", g.scopes}, {"procs", g.procs}, {"memory", g.memory}, {"sweeper", g.sweeper},
+	} {
+		if p.only != "" && p.only != part.name {
+			continue
+		}
+		if err := part.run(ctx, &text); err != nil {
 			return err
 		}
 	}

@@ -105,7 +105,7 @@ func (g *grower) sweeper(ctx context.Context, w *bytes.Buffer) (err error) {
 		}
 		removed, elapsed = swept.Operations, time.Duration(swept.Elapsed)
 	}
-	fmt.Fprintf(w, "\n### Authenticate while tokens are swept\n\n%s live tokens, over loopback with %d connections, the server on one core. The sweeper removes %s expired tokens without a rest, which takes it %.1f s beside the load.\n\n",
+	fmt.Fprintf(w, "\n### Authenticate while tokens are swept\n\n%s live tokens, over loopback with %d connections, the server on one core. The sweeper removes %s expired tokens, which takes it %.1f s beside the load.\n\n",
 		count(n), connections, count(removed), elapsed.Seconds())
 	report.Table(w, []string{"", "p50, µs", "p99, µs"})
 	for _, row := range []struct {

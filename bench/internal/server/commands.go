@@ -164,7 +164,7 @@ func together(workers []*workload.Direct, operations int, span time.Duration) (i
 	return total, errors.Join(errs...)
 }
 
-// sweepShort removes the tokens of kind Short, in batches without a rest.
+// sweepShort removes the tokens of kind Short.
 func (c *commands) sweepShort() Reply {
 	start := time.Now()
 	n, err := c.instance.SweepShort(context.Background())
