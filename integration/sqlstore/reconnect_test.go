@@ -19,21 +19,27 @@ func (p product) cutOff(t *testing.T, dsn string) (n int) {
 			WHERE datname = current_database() AND pid <> pg_backend_pid()`).Scan(&n))
 		return n
 	}
+	for _, id := range connections(t, db) {
+		_, err := db.ExecContext(t.Context(), fmt.Sprintf("KILL %d", id))
+		require.NoError(t, err)
+		n++
+	}
+	return n
+}
+
+// connections lists those to this database on MariaDB, but for the one that asks.
+func connections(t *testing.T, db *sql.DB) (ids []int64) {
+	t.Helper()
 	rows, err := db.QueryContext(t.Context(), `SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()`)
 	require.NoError(t, err)
-	var ids []int64
+	defer func() { require.NoError(t, rows.Close()) }()
 	for rows.Next() {
 		var id int64
 		require.NoError(t, rows.Scan(&id))
 		ids = append(ids, id)
 	}
 	require.NoError(t, rows.Err())
-	require.NoError(t, rows.Close())
-	for _, id := range ids {
-		_, err := db.ExecContext(t.Context(), fmt.Sprintf("KILL %d", id))
-		require.NoError(t, err)
-	}
-	return len(ids)
+	return ids
 }
 
 // Statements that were prepared on connections that are gone are prepared again on new ones: every verb goes on, and
