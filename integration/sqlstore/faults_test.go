@@ -38,6 +38,32 @@ func everyVerb(t *testing.T, store *sqlstore.Store, check func(verb string, err 
 	check("RevokeGrant", store.RevokeGrant(ctx, key.Grant))
 	_, err = store.Sweep(ctx, issued, 10)
 	check("Sweep", err)
+
+	client := &model.Client{ID: "web", Name: "Web", Public: true, RedirectURIs: []string{"https://web.test/cb"}, Scope: "read"}
+	check("CreateClient", store.CreateClient(ctx, client))
+	check("UpdateClient", store.UpdateClient(ctx, "web", func(*model.Client) error { return nil }))
+	check("DeleteClient", store.DeleteClient(ctx, "web"))
+	alice := model.GrantFilter{UserID: "alice"}
+	_, err = store.ListGrants(ctx, alice, issued, 0)
+	check("ListGrants", err)
+	_, err = store.RevokeGrants(ctx, alice)
+	check("RevokeGrants", err)
+	_, err = store.ListConsents(ctx, "alice", "")
+	check("ListConsents", err)
+	check("AddConsent", store.AddConsent(ctx, &model.Consent{UserID: "alice", ClientID: "web", Scope: "read", GivenAt: issued, ExpiresAt: issued.Add(time.Hour)}))
+	check("DeleteConsents", store.DeleteConsents(ctx, alice))
+	device := newDevice()
+	check("SaveDeviceCode", store.SaveDeviceCode(ctx, device))
+	_, err = store.GetDeviceCode(ctx, device.UserCode)
+	check("GetDeviceCode", err)
+	check("DecideDeviceCode", store.DecideDeviceCode(ctx, device.Key, model.DeviceApproved, "alice", "read"))
+	_, _, err = store.PollDeviceCode(ctx, device.Key, "device", issued, time.Second)
+	check("PollDeviceCode", err)
+	check("RedeemDeviceCode", store.RedeemDeviceCode(ctx, token.AccessKey(), token))
+	_, err = store.RevokeDeviceCodes(ctx, alice)
+	check("RevokeDeviceCodes", err)
+	_, err = store.Take(ctx, "key", 1, model.Rate{Interval: time.Minute, Burst: 1}, issued)
+	check("Take", err)
 }
 
 // assertFault asserts an error that is none of the contract's outcomes, and says whose it is.

@@ -18,9 +18,14 @@ type setting struct {
 	dsn  func(t *testing.T, dsn string) string
 }
 
-// param is a setting by a parameter of the driver.
-func param(name, value string) setting {
-	return setting{name + "=" + value, func(_ *testing.T, dsn string) string { return with(dsn, name, value) }}
+// param is a setting by parameters of the driver: names, each with its value.
+func param(pairs ...string) setting {
+	return setting{strings.Join(pairs, " "), func(_ *testing.T, dsn string) string {
+		for i := 0; i+1 < len(pairs); i += 2 {
+			dsn = with(dsn, pairs[i], pairs[i+1])
+		}
+		return dsn
+	}}
 }
 
 // statement is a setting by a statement that is run once in the database.
