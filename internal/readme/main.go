@@ -56,7 +56,8 @@ func fill(root, text string) (string, error) {
 		name string
 		make func(root string) (string, error)
 	}{
-		{"quick start", quickStartBlock},
+		{"quick start", func(root string) (string, error) { return codeBlock(root, "quickstart.go", "quick start") }},
+		{"shared store", func(root string) (string, error) { return codeBlock(root, "sharedstore.go", "shared store") }},
 		{"config", func(root string) (string, error) { return fieldTable(root, "engine/config.go", "Config") }},
 		{"options", func(root string) (string, error) { return fieldTable(root, "ginoauth/server.go", "Options") }},
 		{"client", func(root string) (string, error) { return fieldTable(root, "model/client.go", "Client") }},
@@ -77,22 +78,24 @@ func fill(root, text string) (string, error) {
 	return text, nil
 }
 
-// maxQuickStart is how long the quick start may be, in lines.
-const maxQuickStart = 30
+// maxCode is how long a piece of code may be, in lines.
+const maxCode = 30
 
-func quickStartBlock(root string) (string, error) {
-	b, err := os.ReadFile(filepath.Join(root, "internal", "readme", "quickstart.go")) //nolint:gosec // the path is the program's own
+// codeBlock is what stands between the marks // name: begin and // name: end in a
+// file of this folder.
+func codeBlock(root, file, name string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(root, "internal", "readme", file)) //nolint:gosec // the path is the program's own
 	if err != nil {
 		return "", err
 	}
-	_, rest, ok := strings.Cut(string(b), "// quick start: begin\n")
-	code, _, ok2 := strings.Cut(rest, "\t// quick start: end")
+	_, rest, ok := strings.Cut(string(b), "// "+name+": begin\n")
+	code, _, ok2 := strings.Cut(rest, "\t// "+name+": end")
 	if !ok || !ok2 {
-		return "", errors.New("no marks in quickstart.go")
+		return "", fmt.Errorf("no marks for %q in %s", name, file)
 	}
 	lines := strings.Split(strings.TrimSuffix(code, "\n"), "\n")
-	if len(lines) > maxQuickStart {
-		return "", fmt.Errorf("the quick start has %d lines, at most %d", len(lines), maxQuickStart)
+	if len(lines) > maxCode {
+		return "", fmt.Errorf("the %s has %d lines, at most %d", name, len(lines), maxCode)
 	}
 	for i := range lines {
 		lines[i] = strings.TrimPrefix(lines[i], "\t")
