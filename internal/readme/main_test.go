@@ -31,3 +31,10 @@ func TestQuickStart(t *testing.T) {
 		assert.Equal(t, want, w.Code, path)
 	}
 }
+
+// TestSharedStore holds that the README's shared store compiles. It ends the program where there is no database;
+// integration/instances runs the demo, which does the same.
+func TestSharedStore(t *testing.T) {
+	t.Parallel()
+	assert.NotNil(t, sharedStore)
+}
