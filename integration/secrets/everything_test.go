@@ -102,9 +102,8 @@ func (r *run) device() {
 	code, userCode := started["device_code"].(string), started["user_code"].(string)
 	r.keepToken("device code", code)
 	r.keep("user code", userCode, userCode[:4]+userCode[5:])
-	alice := r.server.NewVisitor(r.t)
-	alice.Device(started["verification_uri_complete"].(string), "allow")
-	r.keep("cookie or form", alice.Secrets()...)
+	r.alice.Device(started["verification_uri_complete"].(string), "allow")
+	r.keep("cookie or form", r.alice.Secrets()...)
 	poll := url.Values{"grant_type": {demo.DeviceGrant}, "device_code": {code}, "client_id": {"device"}}
 	assert.Contains(r.t, r.send(http.MethodPost, "/oauth/token", poll, nil), "refresh_token")
 	assert.Contains(r.t, r.send(http.MethodPost, "/oauth/token", poll, nil), "error")
@@ -132,8 +131,7 @@ func (r *run) registration() {
 
 	verifier := oauth2.GenerateVerifier()
 	c := oauth2.Config{ClientID: id, RedirectURL: demo.Callback, Scopes: []string{"read"}, Endpoint: oauth2.Endpoint{AuthURL: r.server.URL + "/oauth/authorize"}}
-	alice := r.server.NewVisitor(r.t)
-	code := alice.Authorize(c.AuthCodeURL("a-state", oauth2.S256ChallengeOption(verifier)), "allow").Query().Get("code")
+	code := r.alice.Authorize(c.AuthCodeURL("a-state", oauth2.S256ChallengeOption(verifier)), "allow").Query().Get("code")
 	r.keepToken("code", code)
 	r.keep("verifier", verifier)
 	require.Contains(r.t, r.exchange(code, verifier, r.basic(id, secret), nil), "access_token")
@@ -150,13 +148,12 @@ var token = regexp.MustCompile(`[A-Za-z0-9_-]{64}`)
 // pages goes through the demo client, asks about a token, revokes one, and looks at the applications that have access. It
 // returns an access token that is good.
 func (r *run) pages() (access string) {
-	alice := r.server.NewVisitor(r.t)
-	shown := token.FindAllString(alice.WalkThrough(), -1)
+	shown := token.FindAllString(r.alice.WalkThrough(), -1)
 	require.NotEmpty(r.t, shown, "the demo client shows its tokens")
 	for _, t := range shown {
 		r.keepToken("token of the demo client", t)
 	}
-	status, _ := alice.Open("/oauth/applications")
+	status, _ := r.alice.Open("/oauth/applications")
 	assert.Equal(r.t, http.StatusOK, status)
 
 	web := r.basic("web", r.seed.Client("web").Secret)

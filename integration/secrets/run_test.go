@@ -20,6 +20,7 @@ type run struct {
 	t       *testing.T
 	seed    *demo.SeedFile
 	server  *demo.Server
+	alice   *demo.Visitor     // signs in once: it is slow, on purpose
 	secrets map[string]string // what it is, by value
 }
 
@@ -32,6 +33,7 @@ func start(t *testing.T, flags ...string) *run {
 	})
 	flags = append([]string{"-log-level", "debug", "-allow-password-grant"}, flags...)
 	r := &run{t: t, seed: seed, server: demo.Start(t, seed, flags...), secrets: map[string]string{}}
+	r.alice = r.server.NewVisitor(t)
 	for _, c := range seed.Clients {
 		r.keep("client secret", c.Secret)
 	}
@@ -115,12 +117,11 @@ func (r *run) code(id, redirectURI string) (code, verifier string) {
 	r.t.Helper()
 	verifier = oauth2.GenerateVerifier()
 	c := oauth2.Config{ClientID: id, RedirectURL: redirectURI, Scopes: []string{"profile", "read"}, Endpoint: oauth2.Endpoint{AuthURL: r.server.URL + "/oauth/authorize"}}
-	visitor := r.server.NewVisitor(r.t)
-	code = visitor.Authorize(c.AuthCodeURL("a-state", oauth2.S256ChallengeOption(verifier)), "allow").Query().Get("code")
+	code = r.alice.Authorize(c.AuthCodeURL("a-state", oauth2.S256ChallengeOption(verifier)), "allow").Query().Get("code")
 	require.NotEmpty(r.t, code)
 	r.keepToken("code", code)
 	r.keep("verifier", verifier)
-	r.keep("cookie or form", visitor.Secrets()...)
+	r.keep("cookie or form", r.alice.Secrets()...)
 	return code, verifier
 }
 

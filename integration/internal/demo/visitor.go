@@ -185,7 +185,7 @@ func (v *Visitor) submit(p page, f *form) page {
 	target, err := p.response.Request.URL.Parse(f.action)
 	require.NoError(v.t, err)
 	for name, values := range f.fields {
-		if name != "decision" && name != "username" && name != "return_to" {
+		if name != "decision" && name != "username" && name != "return_to" && name != "scope" {
 			v.secret = append(v.secret, values...)
 		}
 	}
