@@ -74,14 +74,24 @@ func openSQL(ctx context.Context, driver, dsn string, dialect sqlstore.Dialect) 
 	return store, db.Close, nil
 }
 
+// openRedis opens one server, or a cluster if the DSN has the addresses of more.
 func openRedis(ctx context.Context, dsn string) (model.Model, func() error, error) {
-	opts, err := redis.ParseURL(dsn)
+	opts, err := redis.ParseClusterURL(dsn)
 	if err != nil {
 		return nil, nil, err
 	}
-	opts.ContextTimeoutEnabled = true // who does not wait for an answer goes at once
-	opts.PoolSize = connections
-	client := redis.NewClient(opts)
+	var client redis.UniversalClient
+	if len(opts.Addrs) > 1 {
+		opts.ContextTimeoutEnabled, opts.PoolSize, opts.DialerRetries = true, connections, 1
+		client = redis.NewClusterClient(opts)
+	} else {
+		opts, err := redis.ParseURL(dsn) // which takes the number of a database, too
+		if err != nil {
+			return nil, nil, err
+		}
+		opts.ContextTimeoutEnabled, opts.PoolSize, opts.DialerRetries = true, connections, 1
+		client = redis.NewClient(opts)
+	}
 	store, err := redisstore.New(ctx, client, redisstore.Options{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, nil, errors.Join(err, client.Close())
