@@ -38,7 +38,7 @@ func (s *Store) take(ctx context.Context, id [sha256.Size]byte, n int, rate mode
 	count := int64(max(n, 1)) * int64(rate.Interval)
 	latest := t + int64(rate.Burst)*int64(rate.Interval) // that the time can be
 	keep := keepLimit(latest)
-	for {
+	for range attempts {
 		if n > 0 && t+count <= latest {
 			taken, err := s.exec(ctx, takeLimit, t, latest, t+count, count, keep, id[:], latest-count, latest)
 			if err != nil || taken > 0 {
@@ -64,6 +64,7 @@ func (s *Store) take(ctx context.Context, id [sha256.Size]byte, n int, rate mode
 			return 0, err
 		}
 	}
+	return 0, errors.New("the key changed with every look at it")
 }
 
 // keepLimit returns until when a key is kept, in milliseconds: the end of the
