@@ -13,8 +13,9 @@ import (
 // Migrate makes the tables or brings them to the version of this package. It may
 // be called at each start, by all instances at once: one does the work and the
 // others wait for it. What it has done is noted in the table {prefix}migrations.
-// It needs the right to create tables and indexes; those who do not give it to an
-// application use [WriteMigrations] or [Migrations].
+// It needs the right to create tables and indexes only if there is something to
+// do; those who do not give it to an application let Migrate run with another
+// user before, or use [WriteMigrations] or [Migrations].
 //
 // It never goes back. A database that a later version of this package has
 // migrated is left as it is: migrations only add, so that the versions before
@@ -47,6 +48,10 @@ func (m migrator) migrate(ctx context.Context, db *sql.DB) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
+	// Mostly there is nothing to do. An error says that there is, or comes again.
+	if done, err := m.version(ctx, conn); err == nil && done >= list[len(list)-1].version {
+		return nil
+	}
 	unlock, err := m.lock(ctx, conn)
 	if err != nil {
 		return fmt.Errorf("wait for other instances: %w", err)
@@ -65,12 +70,12 @@ func (m migrator) apply(ctx context.Context, conn *sql.Conn, list []migration) e
 	if _, err := conn.ExecContext(ctx, m.render(`CREATE TABLE IF NOT EXISTS {prefix}migrations (version INTEGER PRIMARY KEY)`)); err != nil {
 		return err
 	}
-	var done sql.NullInt64
-	if err := conn.QueryRowContext(ctx, m.render(`SELECT max(version) FROM {prefix}migrations`)).Scan(&done); err != nil {
+	done, err := m.version(ctx, conn)
+	if err != nil {
 		return err
 	}
 	for _, step := range list {
-		if int64(step.version) <= done.Int64 {
+		if step.version <= done {
 			continue
 		}
 		for _, statement := range step.statements() {
@@ -83,6 +88,13 @@ func (m migrator) apply(ctx context.Context, conn *sql.Conn, list []migration) e
 		}
 	}
 	return nil
+}
+
+// version returns up to where the database is migrated.
+func (m migrator) version(ctx context.Context, conn *sql.Conn) (int, error) {
+	var done sql.NullInt64
+	err := conn.QueryRowContext(ctx, m.render(`SELECT max(version) FROM {prefix}migrations`)).Scan(&done)
+	return int(done.Int64), err
 }
 
 func (m migrator) render(statement string) string { return m.dialect.render(statement, m.prefix) }
