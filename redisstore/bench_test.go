@@ -159,9 +159,7 @@ func BenchmarkMemory(b *testing.B) {
 		{"user", func(ctx context.Context, s *redisstore.Store) error { return user(ctx, s, 0) }},
 		{"user after ten rotations", func(ctx context.Context, s *redisstore.Store) error { return user(ctx, s, 10) }},
 		{"machine", func(ctx context.Context, s *redisstore.Store) error {
-			token := newToken(newGrant())
-			token.UserID, token.Refresh, token.RefreshExpiresAt, token.GrantExpiresAt = "", model.Digest{}, time.Time{}, token.AccessExpiresAt
-			return s.SaveToken(ctx, token)
+			return s.SaveToken(ctx, newMachineToken())
 		}},
 	} {
 		for _, packed := range []string{"64", "1024"} { // the first is Redis's own

@@ -36,6 +36,13 @@ func newToken(id model.GrantID) *model.Token {
 	}
 }
 
+// newMachineToken is one of client_credentials.
+func newMachineToken() *model.Token {
+	t := newToken(newGrant())
+	t.UserID, t.Refresh, t.RefreshExpiresAt, t.GrantExpiresAt = "", model.Digest{}, time.Time{}, t.AccessExpiresAt
+	return t
+}
+
 func newDevice() *model.DeviceCode {
 	return &model.DeviceCode{
 		Key: model.Key{Grant: newGrant(), Digest: newDigest()}, UserCode: newDigest(), ClientID: "tv", Scope: "read write",

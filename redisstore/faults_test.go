@@ -243,8 +243,7 @@ func TestFullMemory(t *testing.T) {
 	client := dial(t, testserver.OwnRedis(t).DSN())
 	s := open(t, client, redisstore.Options{})
 	ctx := t.Context()
-	code, pair, machine, device := newCode(), newToken(newGrant()), newToken(newGrant()), newDevice()
-	machine.UserID, machine.Refresh, machine.GrantExpiresAt = "", model.Digest{}, machine.AccessExpiresAt
+	code, pair, machine, device := newCode(), newToken(newGrant()), newMachineToken(), newDevice()
 	unspent := newCode()
 	for _, err := range []error{
 		s.SaveAuthorizationCode(ctx, code), s.SaveAuthorizationCode(ctx, unspent), s.SaveToken(ctx, pair), s.SaveToken(ctx, machine),

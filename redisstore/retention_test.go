@@ -174,3 +174,66 @@ func TestPrefixesAreApart(t *testing.T) {
 	_, err = a.GetAccessToken(t.Context(), token.AccessKey())
 	require.NoError(t, err)
 }
+
+// What came before the tokens goes too, once it need not be kept.
+func TestRotationDropsTheDeviceCode(t *testing.T) {
+	t.Parallel()
+	s := open(t, connect(t), redisstore.Options{})
+	ctx, device := t.Context(), newDevice()
+	require.NoError(t, s.SaveDeviceCode(ctx, device))
+	require.NoError(t, s.DecideDeviceCode(ctx, device.Key, model.DeviceApproved, "alice", "read"))
+	token := newToken(device.Key.Grant)
+	require.NoError(t, s.RedeemDeviceCode(ctx, device.Key, token))
+	for _, row := range []struct {
+		at   time.Time
+		want error
+	}{
+		{device.RetainUntil.Add(redisstore.DefaultClockSkew - time.Millisecond), model.ErrSpent},
+		{device.RetainUntil.Add(redisstore.DefaultClockSkew), model.ErrNotFound},
+	} {
+		next := newToken(device.Key.Grant)
+		next.IssuedAt = row.at
+		require.NoError(t, s.RotateRefreshToken(ctx, token.RefreshKey(), [32]byte{1}, next))
+		require.ErrorIs(t, s.RedeemDeviceCode(ctx, device.Key, newToken(device.Key.Grant)), row.want)
+		token = next
+	}
+	_, err := s.GetDeviceCode(ctx, device.UserCode)
+	require.ErrorIs(t, err, model.ErrNotFound)
+}
+
+func TestConsentDropsWhatIsPast(t *testing.T) {
+	t.Parallel()
+	s := open(t, connect(t), redisstore.Options{})
+	ctx, old, later := t.Context(), newConsent(), newConsent()
+	later.ClientID = "app"
+	require.NoError(t, s.AddConsent(ctx, old))
+	for _, row := range []struct {
+		at   time.Time
+		want int
+	}{
+		{old.ExpiresAt.Add(redisstore.DefaultClockSkew - time.Millisecond), 2},
+		{old.ExpiresAt.Add(redisstore.DefaultClockSkew), 1},
+	} {
+		later.GivenAt, later.ExpiresAt = row.at, row.at.Add(time.Hour)
+		require.NoError(t, s.AddConsent(ctx, later))
+		got, err := s.ListConsents(ctx, "alice", "")
+		require.NoError(t, err)
+		assert.Len(t, got, row.want)
+	}
+}
+
+// A token that had expired is rotated all the same, and its mark stays: a store reads
+// no clock, and the caller may want to know.
+func TestRotationKeepsTheTokenItSpent(t *testing.T) {
+	t.Parallel()
+	s := open(t, connect(t), redisstore.Options{})
+	ctx, token := t.Context(), newToken(newGrant())
+	require.NoError(t, s.SaveToken(ctx, token))
+	next := newToken(token.GrantID)
+	next.IssuedAt = token.RefreshExpiresAt.Add(24 * time.Hour)
+	require.NoError(t, s.RotateRefreshToken(ctx, token.RefreshKey(), [32]byte{1}, next))
+	got, err := s.GetRefreshToken(ctx, token.RefreshKey())
+	require.NoError(t, err)
+	assert.True(t, got.SpentAt.Equal(next.IssuedAt))
+	assert.Equal(t, [32]byte{1}, got.Seed)
+}
