@@ -4,8 +4,13 @@
 //
 //	go run ./example
 //
-// Everything is kept in memory, unless -store says otherwise. Run it with -h to
-// see the flags.
+// Everything is kept in memory, or, so that it outlives the program and several
+// of it can work together, in a database:
+//
+//	export OAUTH_KEY=$(openssl rand -hex 32)
+//	go run ./example -store sqlite:demo.db
+//
+// Run it with -h to see the flags, and see ./cluster for several at once.
 package main
 
 import (

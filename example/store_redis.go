@@ -78,6 +78,7 @@ func redigoPool(o *redis.Options) *redigo.Pool {
 	}
 	return &redigo.Pool{
 		MaxIdle:     connections,
+		MaxActive:   16 * connections, // then a fault, at once: who waits here cannot be called off
 		IdleTimeout: 4 * time.Minute,
 		DialContext: func(ctx context.Context) (redigo.Conn, error) {
 			return redigo.DialContext(ctx, o.Network, o.Addr, dial...)
