@@ -70,7 +70,7 @@ func start(t *testing.T, dsn string, flags ...string) *cluster {
 	return &cluster{
 		Journal:   Journal{Grace: true},
 		t:         t,
-		http:      &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: time.Minute},
+		http:      &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: 20 * time.Second}, Timeout: time.Minute},
 		Client:    demo.Seed().Client("web"),
 		verifier:  oauth2.GenerateVerifier(),
 		instances: []*demo.Server{first, first.Instance(t), first.Instance(t)},

@@ -219,7 +219,7 @@ func (o *outage) probe() {
 
 // recovered returns when the living instances are healthy again, of themselves.
 func (o *outage) recovered() {
-	ctx, cancel := context.WithTimeout(o.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(o.t.Context(), 2*time.Minute)
 	defer cancel()
 	for _, i := range o.living() {
 		for healthy := false; !healthy && ctx.Err() == nil; {

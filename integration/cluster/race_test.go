@@ -62,11 +62,11 @@ func TestRefreshes(t *testing.T) {
 	})
 }
 
-// Without the grace window one wins, and the others revoke what it got.
+// Without the grace window it is as with codes: of 200 tokens each is won by one, and the others revoke what it got.
 func TestRefreshesWithoutGrace(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, dsn string) {
-		const n = 40
+		const n = 200
 		c := start(t, dsn, "-refresh-token-grace", "0")
 		c.Grace = false
 		codes := c.codes(n)

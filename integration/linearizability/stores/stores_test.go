@@ -87,7 +87,7 @@ func killedServer(t *testing.T, server *testserver.Server, dsn string) {
 func pausedServer(t *testing.T, server *testserver.Server, dsn string) {
 	store := among(linearizability.On(storage.ForTest(t, dsn)), linearizability.On(storage.ForTest(t, dsn)))
 	pause := func(stalled <-chan struct{}) { server.Pause(t); <-stalled; server.Resume(t) }
-	load := linearizability.Load{Seed: 1, Patience: 500 * time.Millisecond, Troubles: []func(<-chan struct{}){pause, pause}}
+	load := linearizability.Load{Seed: 1, Patience: time.Second, Troubles: []func(<-chan struct{}){pause, pause}}
 	lost := check(t, load, store)
 	assert.GreaterOrEqual(t, lost, 8)
 }
