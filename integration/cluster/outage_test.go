@@ -29,8 +29,8 @@ func TestOutages(t *testing.T) {
 		server func(testing.TB, ...string) *testserver.Server
 		pause  bool
 	}{
-		"PostgreSQL": {testserver.PostgreSQL, false},
-		"MariaDB":    {testserver.MariaDB, false},
+		"PostgreSQL": {testserver.PostgreSQL, true},
+		"MariaDB":    {testserver.MariaDB, true},
 		"Redis":      {testserver.Redis, true},
 	} {
 		t.Run(name, func(t *testing.T) {
