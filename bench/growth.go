@@ -50,7 +50,7 @@ func parseGrowth(args []string) (*growthPlan, error) {
 		return nil, errors.New("-only is for looking at a part; the page gets all of them or none")
 	}
 	if *quick {
-		p.rounds, p.operations, p.million = 2, 500, 20_000
+		p.rounds, p.operations, p.million = 2, 100, 2_000
 		p.tokens, p.clients, p.scopes, p.procs = p.tokens[:2], p.clients[:2], p.scopes[:2], p.procs[:2]
 	}
 	return p, nil

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"net/http"
+	"sync"
 
 	"github.com/gin-gonic/gin"
 	"github.com/ory/fosite"
@@ -20,7 +21,7 @@ func Fosite() Peer {
 		Name: "fosite", Title: "fosite (SHA-256 secrets)", Refusal: http.StatusUnauthorized, Requests: 2,
 		Modules: []string{"github.com/ory/fosite"},
 		Notes: []string{
-			"its MemoryStore, opaque HMAC tokens, PKCE demanded, exact scopes; client secrets under SHA-256 by a Hasher of three lines, for like with like",
+			"its MemoryStore with one more lock, because it changes the map of refresh tokens under another lock than it reads it; opaque HMAC tokens, PKCE demanded, exact scopes; client secrets under SHA-256 by a Hasher of three lines, for like with like",
 		},
 		New: func(Options) (*Instance, error) { return newFosite(sha256Hasher{}) },
 	}
@@ -44,7 +45,7 @@ func newFosite(hasher fosite.Hasher) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	store := storage.NewMemoryStore()
+	store := &fositeStore{MemoryStore: storage.NewMemoryStore()}
 	store.Clients[ClientID] = &fosite.DefaultClient{
 		ID: ClientID, Secret: secret, RedirectURIs: []string{RedirectURI}, Scopes: []string{Scope}, ResponseTypes: []string{"code"},
 		GrantTypes: []string{"authorization_code", "refresh_token", "client_credentials"},
@@ -113,6 +114,37 @@ func (f *fositeHandlers) authenticate(c *gin.Context) {
 	if err != nil {
 		refuse(c)
 	}
+}
+
+// fositeStore is fosite's MemoryStore, which changes RefreshTokens in
+// RevokeRefreshToken without the lock that it reads them with.
+type fositeStore struct {
+	*storage.MemoryStore
+	mu sync.RWMutex
+}
+
+func (s *fositeStore) CreateRefreshTokenSession(ctx context.Context, signature, access string, r fosite.Requester) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.MemoryStore.CreateRefreshTokenSession(ctx, signature, access, r)
+}
+
+func (s *fositeStore) GetRefreshTokenSession(ctx context.Context, signature string, session fosite.Session) (fosite.Requester, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.MemoryStore.GetRefreshTokenSession(ctx, signature, session)
+}
+
+func (s *fositeStore) RevokeRefreshToken(ctx context.Context, requestID string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.MemoryStore.RevokeRefreshToken(ctx, requestID)
+}
+
+func (s *fositeStore) RotateRefreshToken(ctx context.Context, requestID, signature string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.MemoryStore.RotateRefreshToken(ctx, requestID, signature)
 }
 
 // sha256Hasher keeps client secrets under SHA-256.
