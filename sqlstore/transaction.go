@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -42,7 +43,25 @@ func (s *Store) attempt(ctx context.Context, f func(*tx) error) error {
 			return finish(t, err)
 		}
 	}
-	return finish(t, f(tx))
+	err = f(tx)
+	if s.dialect != MySQL {
+		return finish(t, err)
+	}
+	return unlessOver(ctx, err, func() error { return finish(t, err) })
+}
+
+// unlessOver runs finish, but waits for it no longer than ctx lasts: MySQL's drivers
+// read the answer to COMMIT and ROLLBACK without a limit, which a server that stands
+// still does not send. What came of a COMMIT is then unknown, as with every fault.
+func unlessOver(ctx context.Context, err error, finish func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- finish() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return cmp.Or(err, ctx.Err())
+	}
 }
 
 // isolation returns what a transaction is begun with, whatever the database is
