@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib" // the drivers that openSQL is asked for
@@ -43,8 +42,6 @@ func Open(ctx context.Context, dsn string) (store model.Model, closer func() err
 			return nil, nil, err
 		}
 		cfg.ClientFoundRows = true // sqlstore needs it
-		// The driver's COMMIT and ROLLBACK know no context: without this they wait as long as a server stands still.
-		cfg.ReadTimeout, cfg.WriteTimeout = 2*time.Second, 2*time.Second
 		cfg.Logger = new(mysql.NopLogger)
 		return openSQL(ctx, "mysql", cfg.FormatDSN(), sqlstore.MySQL)
 	case "sqlite":
