@@ -91,7 +91,8 @@
 // # Replicas and durability
 //
 // Give the store the primary. A replica answers for a revoked grant for as long
-// as it lags, and nothing bounds that. What COMMIT acknowledged must survive a crash, or tokens that clients
+// as it lags, and nothing bounds that; so does another node of a Galera cluster
+// unless wsrep_sync_wait is 1. What COMMIT acknowledged must survive a crash, or tokens that clients
 // hold are gone and grants that were revoked live again: leave fsync,
 // synchronous_commit and innodb_flush_log_at_trx_commit at their defaults, and
 // fail over to synchronous standbys only.

@@ -48,6 +48,9 @@ func (m migrator) migrate(ctx context.Context, db *sql.DB) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
+	if err := m.mustCommit(ctx, conn); err != nil {
+		return err
+	}
 	// Mostly there is nothing to do. An error says that there is, or comes again.
 	if done, err := m.version(ctx, conn); err == nil && done >= list[len(list)-1].version {
 		return nil
@@ -86,6 +89,23 @@ func (m migrator) apply(ctx context.Context, conn *sql.Conn, list []migration) e
 		if _, err := conn.ExecContext(ctx, m.render(`INSERT INTO {prefix}migrations (version) VALUES (?)`), step.version); err != nil {
 			return fmt.Errorf("%s: %w", step.name, err)
 		}
+	}
+	return nil
+}
+
+// mustCommit refuses a connection of MySQL that does not commit by itself: what a
+// single statement writes would be lost with the connection, and what one reads
+// would be what was there at its first read.
+func (m migrator) mustCommit(ctx context.Context, conn *sql.Conn) error {
+	if m.dialect != MySQL {
+		return nil
+	}
+	var on bool
+	if err := conn.QueryRowContext(ctx, `SELECT @@autocommit`).Scan(&on); err != nil {
+		return err
+	}
+	if !on {
+		return errors.New("autocommit is off, by the data source name or the server's settings: turn it on for the connections of the store")
 	}
 	return nil
 }

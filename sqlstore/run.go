@@ -139,11 +139,7 @@ func (s *Store) exec(ctx context.Context, written string, args ...any) (changed 
 			return err
 		}
 		defer release()
-		r, err := s.prepare(ctx, s.statement(written))
-		if err != nil {
-			return err
-		}
-		result, err := r.ExecContext(ctx, args...)
+		result, err := s.execOnce(ctx, s.statement(written), args)
 		if err != nil {
 			return err
 		}
@@ -151,6 +147,27 @@ func (s *Store) exec(ctx context.Context, written string, args ...any) (changed 
 		return err
 	})
 	return changed, err
+}
+
+// execOnce runs a statement that must not be run twice: whoever spends a token and
+// then is told that it was spent takes himself for a thief. The pool repeats what
+// failed with driver.ErrBadConn, for which a driver promises that nothing was
+// sent; lib/pq says so too when the server ends after it was. On a connection of
+// one's own nothing is repeated. The drivers of the others keep the promise.
+func (s *Store) execOnce(ctx context.Context, st *statement, args []any) (sql.Result, error) {
+	if s.prepares() {
+		r, err := s.prepare(ctx, st)
+		if err != nil {
+			return nil, err
+		}
+		return r.ExecContext(ctx, args...)
+	}
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close() }() // gives it back to the pool, which cannot fail
+	return conn.ExecContext(ctx, st.text, args...)
 }
 
 // mustBegin reports whether a single statement needs a transaction around it. By

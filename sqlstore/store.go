@@ -65,7 +65,8 @@ type Store struct {
 
 // New returns a store on an open database. It does not ask the database anything:
 // the tables are made by [Migrate], and db stays the caller's to configure and to
-// close. Nothing is started, and the store itself has not to be closed.
+// close. Nothing is started, and the store itself has not to be closed. Make one
+// for a database and keep it: it holds prepared statements, which end with db.
 func New(db *sql.DB, dialect Dialect, opts Options) (*Store, error) {
 	opts, err := opts.check(dialect)
 	if err != nil {
