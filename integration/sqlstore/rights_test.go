@@ -47,3 +47,16 @@ func TestMigrateWithoutTheRightToMakeTables(t *testing.T) {
 		assert.Error(t, sqlstore.Migrate(t.Context(), app, p.dialect, sqlstore.Options{Prefix: "more_"}))
 	})
 }
+
+// A pool that does not commit by itself is refused at start: it would lose revocations.
+func TestAutocommitOff(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, p product) {
+		if p.dialect != sqlstore.MySQL {
+			return // no other has such a setting
+		}
+		db := p.pool(t, with(p.create(t), "autocommit", "0"))
+		err := sqlstore.Migrate(t.Context(), db, p.dialect, sqlstore.Options{})
+		assert.ErrorContains(t, err, "sqlstore: migrate: autocommit is off")
+	})
+}
