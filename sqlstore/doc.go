@@ -32,17 +32,18 @@
 // [Migrate] makes them, at each start and by all instances at once if you like;
 // [WriteMigrations] prints them for those who run SQL by hand, and [Migrations]
 // hands them to goose or golang-migrate. Of codes, tokens, secrets and verifiers
-// there are SHA-256 digests only. Times are whole milliseconds since 1970, in
-// UTC. Text is UTF-8, and what is not, or contains NUL, is refused as a whole
-// before it gets to the database, as is a client id of more than 255 bytes, a
-// user id of more than 2048, extended attributes of more than 16 MB and any other
-// text of more than 64 kB. MySQL keeps text as bytes: SELECT CONVERT(user_id
-// USING utf8mb4) shows it.
+// there are SHA-256 digests only, and of each grant the seed of its last refresh,
+// which is good for nothing without the spent token. Times are whole milliseconds
+// since 1970, in UTC. Text is UTF-8, and what is not, or contains NUL, is refused
+// as a whole before it gets to the database, as is a client id of more than 255
+// bytes, a user id of more than 2048, extended attributes of more than 16 MB and
+// any other text of more than 64 kB. MySQL keeps text as bytes: SELECT
+// CONVERT(user_id USING utf8mb4) shows it.
 //
 // Records go by [Store.Sweep], which every instance may run at the same time: what
-// one is removing the others pass over. Each table has an index on the time until
-// which its rows are kept, so a sweep that finds nothing takes a few look-ups,
-// however large the table is.
+// one is removing the others pass over or, for single rows on MySQL, wait for.
+// Each table has an index on the time until which its rows are kept, so a sweep
+// that finds nothing takes a few look-ups, however large the table is.
 //
 // # How it is decided
 //
