@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -192,4 +193,25 @@ func TestOrphan(t *testing.T) {
 		t.Logf("serves: %s", start(t).DSN())
 	}
 	select {}
+}
+
+// TestAbandonedFoldersAreRemoved looks at what a program leaves behind that was killed.
+func TestAbandonedFoldersAreRemoved(t *testing.T) {
+	dir, err := os.MkdirTemp("", "abandoned") //nolint:usetesting // other users must get through it
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(dir, 0o755))
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	t.Setenv("TMPDIR", dir)
+	left, foreign := filepath.Join(dir, "testserver1"), filepath.Join(dir, "testserver2")
+	require.NoError(t, os.MkdirAll(filepath.Join(left, "data"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(left, "lock"), nil, 0o600))
+	require.NoError(t, os.Mkdir(foreign, 0o700))
+
+	first := testserver.Redis(t)
+	assert.NoDirExists(t, left, "nobody holds its lock")
+	assert.DirExists(t, foreign, "it has no lock, so it is somebody else's")
+	second := testserver.Redis(t)
+	assert.DirExists(t, first.Dir(), "in use")
+	assert.True(t, listens(t, first.DSN()))
+	assert.True(t, listens(t, second.DSN()))
 }

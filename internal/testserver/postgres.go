@@ -63,6 +63,10 @@ func (k postgres) command(s *Server) (program string, args []string, err error) 
 		name, value, _ := strings.Cut(setting, " ")
 		args = append(args, "-c", name+"="+value)
 	}
+	// On the PATH there may be links to some of the programs only.
+	if initdb, err = filepath.EvalSymlinks(initdb); err != nil {
+		return "", nil, err
+	}
 	return filepath.Join(filepath.Dir(initdb), "postgres"), args, nil
 }
 

@@ -4,12 +4,17 @@ package testserver
 
 import (
 	"errors"
+	"os"
 	"syscall"
 )
 
 func attributes([]string) (*syscall.SysProcAttr, error) { return &syscall.SysProcAttr{}, nil }
 
 func withoutDeath(attr *syscall.SysProcAttr) *syscall.SysProcAttr { return attr }
+
+func lockFolder(string) (*os.File, error) { return nil, nil } //nolint:nilnil // there are no such locks
+
+func abandoned(string) bool { return false }
 
 func (p *process) pause() error { return errors.ErrUnsupported }
 

@@ -29,6 +29,29 @@ func attributes(accounts []string) (*syscall.SysProcAttr, error) {
 	return attr, nil
 }
 
+// lockFolder marks a folder as in use, as long as the file that it returns is open: until this program ends, however it
+// does. The file gets its name when it is locked.
+func lockFolder(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "new"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, os.Rename(f.Name(), filepath.Join(dir, lockFile))
+}
+
+// abandoned reports whether the program is dead that used a folder.
+func abandoned(dir string) bool {
+	f, err := os.Open(filepath.Join(dir, lockFile))
+	if err != nil {
+		return false // not locked yet, or another user's
+	}
+	defer f.Close()
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
+}
+
 // pause stops the process, so that it starts no more children, and those that it has.
 func (p *process) pause() error {
 	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {

@@ -21,6 +21,7 @@ type Server struct {
 	url      url.URL  // of its first database
 	settings []string // "name value"
 	dir      string   // the temporary folder; empty: not managed
+	lock     *os.File // is open as long as the folder is in use
 	port     int
 
 	mu      sync.Mutex
@@ -130,11 +131,15 @@ func open(k kind, settings []string) (*Server, error) {
 
 // launch makes the folder and starts the server on the first port that nobody takes away.
 func (s *Server) launch() error {
-	dir, err := os.MkdirTemp("", "testserver") // short, because paths of sockets must be
+	removeAbandoned()
+	dir, err := os.MkdirTemp("", folderPrefix) // short, because paths of sockets must be
 	if err != nil {
 		return err
 	}
 	s.dir = dir
+	if s.lock, err = lockFolder(dir); err != nil {
+		return err
+	}
 	if err := own(dir, s.kind.accounts()); err != nil {
 		return err
 	}
@@ -362,6 +367,9 @@ func (s *Server) close() error {
 		}
 		time.Sleep(50 * time.Millisecond)
 		gone = os.RemoveAll(s.dir)
+	}
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close())
 	}
 	return errors.Join(err, gone)
 }
