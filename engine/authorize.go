@@ -41,7 +41,8 @@ type AuthorizeRequest struct {
 	// asked also where that could be skipped.
 	ForceConsent bool
 
-	query string
+	// form is the request as it came; it is empty in one that Open restored.
+	form form
 	// opened says that the request comes from a page that was shown, remembered
 	// that Remembered said that none is needed.
 	opened, remembered bool
@@ -50,7 +51,7 @@ type AuthorizeRequest struct {
 // Query returns the request as the query of an authorize URL, rebuilt from its
 // checked parameters: the way back to the same request after a login. It is
 // empty in a request that [Server.Open] restored.
-func (a *AuthorizeRequest) Query() string { return a.query }
+func (a *AuthorizeRequest) Query() string { return rebuildQuery(&a.form) }
 
 // AuthorizeRequest validates an authorization request: a GET with the
 // parameters in the query, or a POST with them in a form body.
@@ -61,21 +62,20 @@ func (a *AuthorizeRequest) Query() string { return a.query }
 func (s *Server) AuthorizeRequest(r *http.Request) (req *AuthorizeRequest, err error) {
 	ctx := r.Context()
 	defer s.caught(ctx, atAuthorize, &err)
-	var f form
-	var a *AuthorizeRequest
+	a := &AuthorizeRequest{}
 	e := s.limitAddress(r, atAuthorize)
 	if e == nil {
-		e = s.readAuthorize(r, &f)
+		e = s.readAuthorize(r, &a.form)
 	}
 	if e == nil {
-		a, e = s.validateAuthorize(ctx, &f)
+		e = s.validateAuthorize(ctx, a)
 	}
 	if e == nil {
 		// Not by a redirect: that would be one more request for the client.
 		e = s.limitClient(r, atAuthorize, a.Client, false)
 	}
 	if e != nil {
-		return nil, s.refused(ctx, Event{Endpoint: atAuthorize, ClientID: loggable(f.get("client_id"))}, e)
+		return nil, s.refused(ctx, Event{Endpoint: atAuthorize, ClientID: loggable(a.form.get("client_id"))}, e)
 	}
 	return a, nil
 }
@@ -121,27 +121,27 @@ func methodNotAllowed(allow string) *Error {
 
 // validateAuthorize has two halves: what is found wrong before client and
 // redirect URI are trusted cannot be redirected, everything after it is.
-func (s *Server) validateAuthorize(ctx context.Context, f *form) (*AuthorizeRequest, *Error) {
+func (s *Server) validateAuthorize(ctx context.Context, a *AuthorizeRequest) *Error {
+	f := &a.form
 	client, err := s.authorizeClient(ctx, f)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	a := &AuthorizeRequest{Client: client, ClientID: client.ID}
+	a.Client, a.ClientID = client, client.ID
 	if err := s.authorizeRedirectURI(ctx, f, a); err != nil {
-		return nil, err
+		return err
 	}
 	if f.count("state") <= 1 {
 		a.State = f.get("state")
 		a.HasState = a.State != ""
 	}
 	if err := s.authorizeParameters(f, a); err != nil {
-		return nil, a.redirect(err)
+		return a.redirect(err)
 	}
 	if err := s.drawGrant(&a.GrantID); err != nil {
-		return nil, a.redirect(fault(err, "random"))
+		return a.redirect(fault(err, "random"))
 	}
-	a.query = rebuildQuery(f)
-	return a, nil
+	return nil
 }
 
 // redirect lets the error go to the client, with its state.
