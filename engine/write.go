@@ -50,8 +50,8 @@ func (s *Server) WriteAuthorize(w http.ResponseWriter, r *http.Request, res *Aut
 func redirect(w http.ResponseWriter, r *http.Request, location string) {
 	h := w.Header()
 	noStore(h)
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Location", location)
+	h["Referrer-Policy"] = noReferrerValue
+	h["Location"] = []string{location}
 	if r.Method == http.MethodGet {
 		w.WriteHeader(http.StatusFound)
 		return
@@ -149,9 +149,10 @@ func noStore(h http.Header) {
 //
 //nolint:gochecknoglobals // read only
 var (
-	noStoreValue  = []string{"no-store"}
-	noCacheValue  = []string{"no-cache"}
-	jsonTypeValue = []string{"application/json"}
+	noStoreValue    = []string{"no-store"}
+	noCacheValue    = []string{"no-cache"}
+	noReferrerValue = []string{"no-referrer"}
+	jsonTypeValue   = []string{"application/json"}
 	noSniffValue  = []string{"nosniff"}
 )
 
