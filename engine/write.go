@@ -153,14 +153,20 @@ var (
 	noCacheValue    = []string{"no-cache"}
 	noReferrerValue = []string{"no-referrer"}
 	jsonTypeValue   = []string{"application/json"}
-	noSniffValue  = []string{"nosniff"}
+	noSniffValue    = []string{"nosniff"}
 )
+
+// maxUncounted is up to which length of an answer net/http counts it itself, which
+// costs less than a header that it has to copy.
+const maxUncounted = 1024
 
 func writeJSON(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()
 	h["Content-Type"] = jsonTypeValue
 	h["X-Content-Type-Options"] = noSniffValue // what a client sent may stand in the answer
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	if len(body) > maxUncounted {
+		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
 	w.WriteHeader(status)
 	// An error here means that the client is gone; there is nobody to tell.
 	_, _ = w.Write(body)
