@@ -46,6 +46,10 @@ screenshots: ## Takes pictures of the demo's pages, light and dark, on a phone a
 fuzz: ## Runs every fuzz target for a short while (FUZZTIME: seconds for each)
 	@scripts/fuzz
 
+.PHONY: allocs
+allocs: ## Fails when an operation allocates more than its test says; without the race detector, which allocates too
+	GOWORK=off go test -count=1 -run '^TestAllocations$$' ./engine ./ginoauth ./memstore
+
 .PHONY: bench
 bench: ## Compares the speed with other servers and writes docs/performance.md and .svg (BENCHFLAGS: -quick, -only, ...)
 	@if command -v npm >/dev/null; then npm ci --ignore-scripts --no-audit --no-fund --prefix bench/node; fi

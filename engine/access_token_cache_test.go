@@ -371,10 +371,10 @@ func benchStale(b *testing.B, takes time.Duration, cached bool) {
 	}
 	srv, err := engine.New(cfg)
 	require.NoError(b, err)
-	q := newBenchRequest(map[string][]string{"grant_type": {"client_credentials"}, "scope": {"read"}})
+	q := newBenchRequest("s3cret")
 	var tokens []string
 	for range 100 {
-		res, err := srv.Token(q.reset())
+		res, err := srv.Token(q.with(clientCredentialsForm))
 		require.NoError(b, err)
 		tokens = append(tokens, res.AccessToken)
 	}

@@ -91,9 +91,11 @@ func (s *Server) limitClient(r *http.Request, endpoint string, c *model.Client, 
 	if isOff(rate) {
 		return nil
 	}
-	key := endpoint + " client " + c.ID
-	if !proven {
-		key += " " + s.address(r)
+	var key string
+	if proven {
+		key = endpoint + " client " + c.ID
+	} else {
+		key = endpoint + " client " + c.ID + " " + s.address(r)
 	}
 	return tooMany(s.take(r.Context(), endpoint, key, 1, rate), "limit_client", "The client sends too many requests.")
 }

@@ -3,7 +3,6 @@ package ginoauth_test
 import (
 	"crypto/rand"
 	"encoding/base64"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/gin-oauth/gin-oauth-server/engine"
 	"github.com/gin-oauth/gin-oauth-server/ginoauth"
+	"github.com/gin-oauth/gin-oauth-server/internal/alloctest"
 	"github.com/gin-oauth/gin-oauth-server/memstore"
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
@@ -56,8 +56,13 @@ func (s *sink) member(name string) string {
 // reused is a request that is sent again and again.
 type reused struct {
 	*http.Request
-	body strings.Reader
+	body reusedBody
 }
+
+// reusedBody is a body that is read from the start each time.
+type reusedBody struct{ strings.Reader }
+
+func (*reusedBody) Close() error { return nil }
 
 func newReused(method, target string) *reused {
 	q := &reused{Request: httptest.NewRequest(method, target, nil)}
@@ -68,26 +73,22 @@ func newReused(method, target string) *reused {
 	return q
 }
 
-func (q *reused) bearer(token string) *reused {
-	q.Header.Set("Authorization", "Bearer "+token)
-	return q
-}
-
 // with makes the request ready to be sent with this form.
 func (q *reused) with(form string) *http.Request {
 	q.body.Reset(form)
 	q.Form, q.PostForm = nil, nil
-	q.Body, q.ContentLength = io.NopCloser(&q.body), int64(len(form))
+	q.Body, q.ContentLength = &q.body, int64(len(form))
 	return q.Request
 }
 
 // serve fails if the answer is another than expected.
-func serve(b *testing.B, h http.Handler, w *sink, r *http.Request, status int) {
+func serve(tb testing.TB, h http.Handler, w *sink, r *http.Request, status int) {
 	w.status = http.StatusOK
 	clear(w.header)
 	h.ServeHTTP(w, r)
 	if w.status != status {
-		b.Fatalf("status %d instead of %d: %s", w.status, status, w.body[:w.n])
+		tb.Helper()
+		tb.Fatalf("status %d instead of %d: %s", w.status, status, w.body[:w.n])
 	}
 }
 
@@ -119,11 +120,11 @@ func bareAuthorize(c *gin.Context) {
 }
 
 // benchApp has both: under /bare what is done by hand.
-func benchApp(b *testing.B) *gin.Engine {
-	b.Helper()
+func benchApp(tb testing.TB) *gin.Engine {
+	tb.Helper()
 	store := memstore.New()
 	for _, c := range clients {
-		require.NoError(b, store.AddClient(c))
+		require.NoError(tb, store.AddClient(c))
 	}
 	unlimited := model.Rate{Interval: 1, Burst: 1 << 40} // is counted, and never reached
 	oauth, err := ginoauth.New(engine.Config{
@@ -134,7 +135,7 @@ func benchApp(b *testing.B) *gin.Engine {
 		LoginURL:            "/login",
 		AuthenticateHandler: func(*gin.Context) (*model.User, error) { return &model.User{ID: "alice"}, nil },
 	})
-	require.NoError(b, err)
+	require.NoError(tb, err)
 	r := gin.New()
 	oauth.Mount(r)
 	r.GET("/api", oauth.Authenticate("read"), ok)
@@ -151,77 +152,9 @@ func benchApp(b *testing.B) *gin.Engine {
 	return r
 }
 
-// benchToken asks for a token with the client's own credentials.
-func benchToken(b *testing.B, app http.Handler) string {
-	b.Helper()
-	q, w := newReused(http.MethodPost, "/oauth/token"), newSink()
-	q.SetBasicAuth("web", secret)
-	serve(b, app, w, q.with(benchForm), http.StatusOK)
-	return w.member("access_token")
-}
-
-func BenchmarkAuthenticate(b *testing.B) {
-	app := benchApp(b)
-	token := benchToken(b, app)
-	for _, tc := range []struct {
-		name, path, token string
-		status            int
-	}{
-		{"bare", "/bare/api", "known", http.StatusOK},
-		{"valid", "/api", token, http.StatusOK},
-		{"bare unknown", "/bare/api", "unknown", http.StatusUnauthorized},
-		{"unknown", "/api", strings.Repeat("B", 64), http.StatusUnauthorized},
-		{"malformed", "/api", "nope", http.StatusUnauthorized},
-		{"none", "/api", "", http.StatusUnauthorized},
-	} {
-		b.Run(tc.name, func(b *testing.B) {
-			q, w := newReused(http.MethodGet, tc.path).bearer(tc.token), newSink()
-			if tc.token == "" {
-				q.Header.Del("Authorization")
-			}
-			b.ReportAllocs()
-			for b.Loop() {
-				serve(b, app, w, q.Request, tc.status)
-			}
-		})
-	}
-}
-
-func BenchmarkToken(b *testing.B) {
-	app := benchApp(b)
-	for _, tc := range []struct {
-		name, path, user, secret string
-		status                   int
-	}{
-		{"bare", "/bare/token", "web", secret, http.StatusOK},
-		{"client_credentials", "/oauth/token", "web", secret, http.StatusOK},
-		{"wrong secret", "/oauth/token", "web", "wrong", http.StatusUnauthorized},
-	} {
-		b.Run(tc.name, func(b *testing.B) {
-			q, w := newReused(http.MethodPost, tc.path), newSink()
-			q.SetBasicAuth(tc.user, tc.secret)
-			b.ReportAllocs()
-			for b.Loop() {
-				serve(b, app, w, q.with(benchForm), tc.status)
-			}
-		})
-	}
-	b.Run("refresh", func(b *testing.B) {
-		w := newSink()
-		q := newReused(http.MethodPost, "/oauth/token")
-		q.SetBasicAuth("own", secret)
-		serve(b, app, w, newReused(http.MethodGet, benchAuthorize).Request, http.StatusFound)
-		serve(b, app, w, q.with(benchExchange(w)), http.StatusOK)
-		b.ReportAllocs()
-		for b.Loop() {
-			serve(b, app, w, q.with("grant_type=refresh_token&refresh_token="+w.member("refresh_token")), http.StatusOK)
-		}
-	})
-}
-
 // benchAuthorize is a request of the application's own client, which is answered
 // without a page. The challenge is that of verifier.
-const benchAuthorize = "/oauth/authorize?response_type=code&client_id=own&redirect_uri=https%3A%2F%2Fown.test%2Fcb&scope=read&state=xyz" +
+const benchAuthorize = "?response_type=code&client_id=own&redirect_uri=https%3A%2F%2Fown.test%2Fcb&scope=read&state=xyz" +
 	"&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
 
 // benchExchange is the form that follows an answer to benchAuthorize.
@@ -231,23 +164,52 @@ func benchExchange(w *sink) string {
 	return "grant_type=authorization_code&redirect_uri=https%3A%2F%2Fown.test%2Fcb&code=" + code + "&code_verifier=" + verifier
 }
 
-func BenchmarkAuthorizeAndExchange(b *testing.B) {
-	app := benchApp(b)
-	b.Run("bare", func(b *testing.B) {
-		get, post, w := newReused(http.MethodGet, "/bare"+strings.TrimPrefix(benchAuthorize, "/oauth")), newReused(http.MethodPost, "/bare/token"), newSink()
-		b.ReportAllocs()
-		for b.Loop() {
-			serve(b, app, w, get.Request, http.StatusFound)
-			serve(b, app, w, post.with("grant_type=client_credentials"+strings.TrimPrefix(benchExchange(w), "grant_type=authorization_code")), http.StatusOK)
+// operations are what the benchmarks measure, with the most allocations of each:
+// that of the handler behind the guard and two for the forms of a flow included.
+func operations(tb testing.TB) []alloctest.Operation {
+	tb.Helper()
+	app, w := benchApp(tb), newSink()
+	good, own, bad := newReused(http.MethodPost, "/oauth/token"), newReused(http.MethodPost, "/oauth/token"), newReused(http.MethodPost, "/oauth/token")
+	good.SetBasicAuth("web", secret)
+	own.SetBasicAuth("own", secret)
+	bad.SetBasicAuth("web", "wrong")
+	serve(tb, app, w, good.with(benchForm), http.StatusOK)
+	valid := w.member("access_token")
+	api := func(path, authorization string, status int) func() {
+		q := newReused(http.MethodGet, path)
+		if authorization != "" {
+			q.Header.Set("Authorization", authorization)
 		}
-	})
-	b.Run("own client", func(b *testing.B) {
-		get, post, w := newReused(http.MethodGet, benchAuthorize), newReused(http.MethodPost, "/oauth/token"), newSink()
-		post.SetBasicAuth("own", secret)
-		b.ReportAllocs()
-		for b.Loop() {
-			serve(b, app, w, get.Request, http.StatusFound)
-			serve(b, app, w, post.with(benchExchange(w)), http.StatusOK)
-		}
-	})
+		return func() { serve(tb, app, w, q.Request, status) }
+	}
+	authorize, bareAuthorize := newReused(http.MethodGet, "/oauth/authorize"+benchAuthorize), newReused(http.MethodGet, "/bare/authorize"+benchAuthorize)
+	bare := newReused(http.MethodPost, "/bare/token")
+	serve(tb, app, w, authorize.Request, http.StatusFound)
+	serve(tb, app, w, own.with(benchExchange(w)), http.StatusOK)
+	refresh := w.member("refresh_token")
+	return []alloctest.Operation{
+		{Name: "Authenticate/bare", Most: alloctest.Any, Run: api("/bare/api", "Bearer known", http.StatusOK)},
+		{Name: "Authenticate/valid", Most: 4, Run: api("/api", "Bearer "+valid, http.StatusOK)},
+		{Name: "Authenticate/bare unknown", Most: alloctest.Any, Run: api("/bare/api", "Bearer unknown", http.StatusUnauthorized)},
+		{Name: "Authenticate/unknown", Most: 7, Run: api("/api", "Bearer "+strings.Repeat("B", 64), http.StatusUnauthorized)},
+		{Name: "Authenticate/malformed", Most: 7, Run: api("/api", "Bearer nope", http.StatusUnauthorized)},
+		{Name: "Authenticate/none", Most: 7, Run: api("/api", "", http.StatusUnauthorized)},
+		{Name: "Token/bare", Most: alloctest.Any, Run: func() { serve(tb, app, w, bare.with(benchForm), http.StatusOK) }},
+		{Name: "Token/client_credentials", Most: 11, Run: func() { serve(tb, app, w, good.with(benchForm), http.StatusOK) }},
+		{Name: "Token/wrong secret", Most: 15, Run: func() { serve(tb, app, w, bad.with(benchForm), http.StatusUnauthorized) }},
+		{Name: "Token/refresh", Most: 15, Run: func() {
+			serve(tb, app, w, own.with("grant_type=refresh_token&refresh_token="+refresh), http.StatusOK)
+			refresh = w.member("refresh_token")
+		}},
+		{Name: "AuthorizeAndExchange/bare", Most: alloctest.Any, Run: func() {
+			serve(tb, app, w, bareAuthorize.Request, http.StatusFound)
+			serve(tb, app, w, bare.with("grant_type=client_credentials"+strings.TrimPrefix(benchExchange(w), "grant_type=authorization_code")), http.StatusOK)
+		}},
+		{Name: "AuthorizeAndExchange/own client", Most: 30, Run: func() {
+			serve(tb, app, w, authorize.Request, http.StatusFound)
+			serve(tb, app, w, own.with(benchExchange(w)), http.StatusOK)
+		}},
+	}
 }
+
+func BenchmarkOperations(b *testing.B) { alloctest.Bench(b, operations(b)) }

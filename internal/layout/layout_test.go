@@ -35,6 +35,7 @@ var links = map[string][]string{
 	"model":               {},
 	"model/modeltest":     {"model"},
 	"internal/gcra":       {"model"},
+	"internal/alloctest":  {},
 	"internal/shortcache": {},
 	"internal/uris":       {},
 	"memstore":            {"model", "internal/gcra"},

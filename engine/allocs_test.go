@@ -1,0 +1,11 @@
+//go:build !race
+
+package engine_test
+
+import (
+	"testing"
+
+	"github.com/gin-oauth/gin-oauth-server/internal/alloctest"
+)
+
+func TestAllocations(t *testing.T) { alloctest.Run(t, operations(t)) }
