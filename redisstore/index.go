@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
 
@@ -84,32 +86,41 @@ func (s *Store) opening(script *script, id model.GrantID, clientID, userID strin
 	}
 }
 
-// scan calls do with the members of an index, some at a time and each once. ZSCAN
-// returns what is there from its beginning to its end, and some twice.
+// scan calls do with the members of an index, some at a time and each once. It goes by
+// their scores, which a server that starts anew, or takes over, has too; the cursor of
+// a ZSCAN means something else there, and members would be passed over. The score of a
+// member only grows, so none that is there all the time gets behind.
 func (s *Store) scan(ctx context.Context, key string, do func(members []string) error) error {
 	seen := map[string]bool{}
-	for cursor, more := uint64(0), true; more; more = cursor != 0 {
+	for from, most := "-inf", int64(atOnce); ; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		var pairs []string // member, score
-		var err error
-		if pairs, cursor, err = s.client.ZScan(ctx, key, cursor, "", atOnce).Result(); err != nil {
+		page, err := s.client.ZRangeByScoreWithScores(ctx, key, &redis.ZRangeBy{Min: from, Max: "+inf", Count: most}).Result()
+		if err != nil {
 			return err
 		}
 		var members []string
-		for pair := range slices.Chunk(pairs, 2) {
-			if member := pair[0]; !seen[member] {
+		for _, entry := range page {
+			if member, _ := entry.Member.(string); !seen[member] {
 				seen[member] = true
 				members = append(members, member)
 			}
 		}
-		// A small set comes whole, however many were asked for.
 		for some := range slices.Chunk(members, atOnce) {
 			if err := do(some); err != nil {
 				return err
 			}
 		}
+		if int64(len(page)) < most {
+			return nil
+		}
+		// The next page begins with the score that this one ends with. If that is no
+		// step ahead, the score has more members than fit on a page.
+		last := strconv.FormatFloat(page[len(page)-1].Score, 'f', -1, 64)
+		if last == from {
+			most *= 2
+		}
+		from = last
 	}
-	return nil
 }

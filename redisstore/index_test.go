@@ -82,3 +82,25 @@ func TestIndexOutlivesTheGrant(t *testing.T) {
 		})
 	}
 }
+
+// Many entries may have one score, more than are looked at in one round trip.
+func TestIndexWithEqualScores(t *testing.T) {
+	t.Parallel()
+	client := connect(t)
+	s, ctx := open(t, client, redisstore.Options{}), t.Context()
+	const n = 1700
+	var entries []redis.Z
+	for i := range n {
+		code := newCode()
+		require.NoError(t, s.SaveAuthorizationCode(ctx, code))
+		score := float64(time.Now().Add(time.Hour).UnixMilli())
+		if i > 300 {
+			score = 1e13
+		}
+		entries = append(entries, redis.Z{Score: score, Member: string(code.Key.Grant[:])})
+	}
+	require.NoError(t, client.ZAdd(ctx, "oauth:user:alice", entries...).Err())
+	revoked, err := s.RevokeGrants(ctx, model.GrantFilter{UserID: "alice"})
+	require.NoError(t, err)
+	assert.Equal(t, n, revoked)
+}

@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,4 +67,49 @@ func TestServerIsKilled(t *testing.T) {
 			assert.Equal(t, len(live), n)
 		})
 	}
+}
+
+// restarter kills the server behind the back of who goes through an index, and starts
+// it again, after the first of several looks at the index.
+type restarter struct {
+	looked  bool
+	restart func()
+}
+
+func (r *restarter) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (r *restarter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (r *restarter) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if strings.HasPrefix(cmd.Name(), "z") && !r.looked {
+			r.looked = true
+			r.restart()
+		}
+		return err
+	}
+}
+
+// No grant is passed over by who goes through an index while the server starts anew, or
+// a replica takes its place: where a ZSCAN has got to means nothing to the next server.
+func TestServerIsKilledInTheMiddleOfAnIndex(t *testing.T) {
+	t.Parallel()
+	server := testserver.OwnRedis(t)
+	client := dial(t, server.DSN())
+	s, ctx := open(t, client, redisstore.Options{}), t.Context()
+	const n = 3000
+	for range n {
+		require.NoError(t, s.SaveAuthorizationCode(ctx, newCode()))
+	}
+	client.AddHook(&restarter{restart: func() {
+		server.Kill(t)
+		server.Start(t)
+	}})
+	alice := model.GrantFilter{UserID: "alice"}
+	found, err := s.ListGrants(ctx, alice, t0, 0)
+	require.NoError(t, err)
+	assert.Equal(t, n, len(found)) //nolint:testifylint // Len would print them all
 }
