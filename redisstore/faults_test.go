@@ -244,8 +244,10 @@ func TestFullMemory(t *testing.T) {
 	s := open(t, client, redisstore.Options{})
 	ctx := t.Context()
 	code, pair, machine, device := newCode(), newToken(newGrant()), newMachineToken(), newDevice()
-	unspent := newCode()
+	unspent, rotated := newCode(), newToken(newGrant())
+	rotated.UserID = "bob"
 	for _, err := range []error{
+		s.SaveToken(ctx, rotated), s.RotateRefreshToken(ctx, rotated.RefreshKey(), [32]byte{1}, newToken(rotated.GrantID)),
 		s.SaveAuthorizationCode(ctx, code), s.SaveAuthorizationCode(ctx, unspent), s.SaveToken(ctx, pair), s.SaveToken(ctx, machine),
 		s.SaveDeviceCode(ctx, device), s.DecideDeviceCode(ctx, device.Key, model.DeviceApproved, "alice", "read"),
 	} {
@@ -273,6 +275,10 @@ func TestFullMemory(t *testing.T) {
 	_, err = s.GetAccessToken(ctx, machine.AccessKey())
 	require.ErrorIs(t, err, model.ErrNotFound)
 	require.NoError(t, s.RevokeAccessToken(ctx, pair.AccessKey()))
+	require.NoError(t, s.RevokeAccessToken(ctx, rotated.AccessKey()))
+	kept, err := s.GetRefreshToken(ctx, rotated.RefreshKey())
+	require.NoError(t, err)
+	assert.Equal(t, rotated.Access, kept.Access, "its record moves")
 	require.NoError(t, s.RevokeGrant(ctx, pair.GrantID))
 	_, err = s.GetRefreshToken(ctx, pair.RefreshKey())
 	require.ErrorIs(t, err, model.ErrNotFound)

@@ -13,10 +13,12 @@ end
 -- Behind the retention come a space, the version (1 byte) and the refresh digest.
 local _, before = string.find(record, '^%-?%d+ .', 33)
 local refresh = string.sub(record, before + 1, before + 32)
+-- It is removed first: when its memory is full, Redis takes no script that begins by
+-- writing more.
+redis.call('HDEL', grant, 'a' .. access)
 if redis.call('HEXISTS', grant, 's' .. refresh) == 1 then
   redis.call('HSET', grant, 'f' .. refresh, record)
 end
-redis.call('HDEL', grant, 'a' .. access)
 if redis.call('HEXISTS', grant, 'w') == 1 then
   redis.call('HDEL', grant, 'g')
 end
