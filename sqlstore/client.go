@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
@@ -28,7 +29,7 @@ func (s *Store) client(ctx context.Context, id string) (c *model.Client, revisio
 	return c, revision, err
 }
 
-const insertClient = `INSERT {ignore} INTO {prefix}clients (id, revision, data, expires_at) VALUES (?, 1, ?, ?) {conflict}`
+const insertClient = `INSERT {ignore} INTO {prefix}clients (id, revision, data, expires_at) VALUES (?, ?, ?, ?) {conflict}`
 
 // CreateClient implements [model.ClientModel]. A client that is not valid is
 // refused with what [model.Client.Validate] says.
@@ -40,7 +41,10 @@ func (s *Store) CreateClient(ctx context.Context, client *model.Client) error {
 	if err != nil {
 		return fault("create client", err)
 	}
-	return fault("create client", existsUnless(s.exec(ctx, insertClient, client.ID, string(data), milliOrNull(client.ExpiresAt))))
+	// A client that is deleted and made anew must not be taken for the one before. So
+	// the revisions of each begin somewhere else.
+	first := rand.Int64N(1 << 62) //nolint:gosec // tells clients apart, guards nothing
+	return fault("create client", existsUnless(s.exec(ctx, insertClient, client.ID, first, string(data), milliOrNull(client.ExpiresAt))))
 }
 
 // The revision says whether the client is still what was changed.
