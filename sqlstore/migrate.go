@@ -86,7 +86,9 @@ func (m migrator) apply(ctx context.Context, conn *sql.Conn, list []migration) e
 				return fmt.Errorf("%s: %w", step.name, err)
 			}
 		}
-		if _, err := conn.ExecContext(ctx, m.render(`INSERT INTO {prefix}migrations (version) VALUES (?)`), step.version); err != nil {
+		// It may be there: the lock of MySQL is that of one server, and of a cluster
+		// each may be migrated at once.
+		if _, err := conn.ExecContext(ctx, m.render(`INSERT {ignore} INTO {prefix}migrations (version) VALUES (?) {conflict}`), step.version); err != nil {
 			return fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
@@ -172,6 +174,9 @@ func (m migrator) lockMySQL(ctx context.Context, conn *sql.Conn) (unlock func(co
 		var got sql.NullInt64
 		if err := conn.QueryRowContext(ctx, `SELECT GET_LOCK(`+name+`, 10)`, m.prefix).Scan(&got); err != nil {
 			return nil, err
+		}
+		if !got.Valid {
+			return nil, errors.New("GET_LOCK gives no lock: is a database selected?")
 		}
 		if got.Int64 == 1 {
 			break

@@ -23,9 +23,7 @@ func (s *Store) transaction(ctx context.Context, f func(*tx) error) error {
 
 // attempt runs f in a transaction once.
 func (s *Store) attempt(ctx context.Context, f func(*tx) error) error {
-	if err := s.prepareWanted(ctx); err != nil {
-		return err
-	}
+	s.prepareWanted(ctx)
 	release, err := s.acquireWriter(ctx)
 	if err != nil {
 		return err
@@ -110,14 +108,15 @@ func (t *tx) runner(ctx context.Context, written string) runner {
 	return direct{t.Tx, st.text}
 }
 
-func (s *Store) prepareWanted(ctx context.Context) (err error) {
+// prepareWanted prepares what a transaction before had to do without. What cannot be
+// prepared is run as it stands, and then says itself what is wrong: a table that one
+// verb lacks is no matter for the others.
+func (s *Store) prepareWanted(ctx context.Context) {
 	s.wanted.Range(func(key, _ any) bool {
-		if _, err = s.prepare(ctx, key.(*statement)); err == nil {
-			s.wanted.Delete(key)
-		}
+		s.wanted.Delete(key) // first: who runs it unprepared meanwhile wants it again
+		_, err := s.prepare(ctx, key.(*statement))
 		return err == nil
 	})
-	return err
 }
 
 // exec runs a statement and returns how many rows it changed.

@@ -2,10 +2,13 @@ package sqlstore
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -131,4 +134,44 @@ func TestPrintedMigrationsDoTheSame(t *testing.T) {
 		require.NoError(t, sqlstore.Migrate(t.Context(), byHand, p.dialect, sqlstore.Options{}))
 		histories(t, store, 1)
 	})
+}
+
+// A table that is missing is no matter for what needs it not.
+func TestOneMissingTable(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, p product) {
+		store, db := p.fresh(t)
+		ctx := t.Context()
+		_, err := db.ExecContext(ctx, "DROP TABLE oauth_consents")
+		require.NoError(t, err)
+		consent := &model.Consent{UserID: "alice", ClientID: "web", Scope: "read", GivenAt: issued, ExpiresAt: issued.Add(time.Hour)}
+		for range 2 {
+			assertFault(t, "AddConsent", store.AddConsent(ctx, consent))
+			require.NoError(t, store.SaveToken(ctx, newToken(salt())))
+		}
+	})
+}
+
+// A connection without a database is an error, and no wait for ever.
+func TestMigrateWithoutADatabase(t *testing.T) {
+	t.Parallel()
+	for _, p := range products() {
+		if p.dialect != sqlstore.MySQL {
+			continue
+		}
+		db := p.pool(t, withoutDatabase(t, p.create(t)))
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		err := sqlstore.Migrate(ctx, db, p.dialect, sqlstore.Options{})
+		require.Error(t, err)
+		assert.NoError(t, ctx.Err(), err)
+	}
+}
+
+func withoutDatabase(t *testing.T, dsn string) string {
+	t.Helper()
+	cfg, err := mysql.ParseDSN(dsn)
+	require.NoError(t, err)
+	cfg.DBName = ""
+	return cfg.FormatDSN()
 }
