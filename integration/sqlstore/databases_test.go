@@ -37,21 +37,38 @@ type product struct {
 	name    string
 	dialect sqlstore.Dialect
 	driver  string
-	// create makes a new, empty database and returns what the driver opens.
-	create func(t testing.TB) string
+	// database makes a new, empty database and returns its URL, or, of SQLite, what the driver opens.
+	database func(t testing.TB) string
 }
 
 func products() []product {
 	return []product{
 		{"PostgreSQL", sqlstore.PostgreSQL, "pgx", func(t testing.TB) string { return servers.PostgreSQL(t).Database(t) }},
-		{"MariaDB", sqlstore.MySQL, "mysql", func(t testing.TB) string { return goMySQL(t, servers.MariaDB(t).Database(t)) }},
+		{"MariaDB", sqlstore.MySQL, "mysql", func(t testing.TB) string { return servers.MariaDB(t).Database(t) }},
 		{"SQLite", sqlstore.SQLite, "sqlite", func(t testing.TB) string { return sqliteDSN(filepath.Join(t.TempDir(), "oauth.db")) }},
 	}
 }
 
-func goMySQL(t testing.TB, dsn string) string {
+// create makes a new, empty database and returns what the driver opens.
+func (p product) create(t testing.TB) string {
 	t.Helper()
-	dsn, err := testserver.GoMySQL(dsn)
+	return p.changed(t, func(*url.URL) {})
+}
+
+// changed is create with something changed in the URL of the database, of those that have one.
+func (p product) changed(t testing.TB, change func(*url.URL)) string {
+	t.Helper()
+	dsn := p.database(t)
+	if p.dialect == sqlstore.SQLite {
+		return dsn
+	}
+	u, err := url.Parse(dsn)
+	require.NoError(t, err)
+	change(u)
+	if p.dialect == sqlstore.PostgreSQL {
+		return u.String()
+	}
+	dsn, err = testserver.GoMySQL(u.String())
 	require.NoError(t, err)
 	return dsn
 }

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"database/sql"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -198,7 +199,6 @@ func TestWrongDSNs(t *testing.T) {
 // wrongDSNs have the mistakes that people make.
 func (p product) wrongDSNs(t *testing.T) map[string]string {
 	t.Helper()
-	dsn := p.create(t)
 	if p.dialect == sqlstore.SQLite {
 		notADatabase := filepath.Join(t.TempDir(), "text")
 		writeFile(t, notADatabase, strings.Repeat("this is no database\n", 100))
@@ -208,10 +208,10 @@ func (p product) wrongDSNs(t *testing.T) map[string]string {
 			"a text file":    sqliteDSN(notADatabase),
 		}
 	}
-	_, port := nobody(t)
+	_, closed := nobody(t)
 	return map[string]string{
-		"wrong password":   replacePassword(t, dsn, "a-wrong-password"),
-		"no such database": strings.Replace(dsn, "/test_", "/absent_", 1),
-		"nobody listens":   replacePort(t, dsn, port),
+		"wrong password":   p.changed(t, func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "a-wrong-password") }),
+		"no such database": p.changed(t, func(u *url.URL) { u.Path = "/absent" }),
+		"nobody listens":   p.changed(t, func(u *url.URL) { u.Host = closed }),
 	}
 }
