@@ -61,8 +61,8 @@ func parseFlags(args []string, getenv func(string) string, out io.Writer) (*conf
 	fs.Func("addr", "listen on this `host:port` (default localhost:8080)", cfg.setAddr)
 	fs.Func("issuer", "public `URL` of this server, as clients see it (default http://<addr>)", cfg.setIssuer)
 	fs.StringVar(&cfg.seed, "seed", "", "take users and clients from this JSON `FILE` in place of the built-in ones")
-	fs.StringVar(&store, "store", "", "keep everything here, so that it outlives this program and several can work on it: `URL` is "+storeForms+"; if there is a password in it, rather set the environment variable "+storeVariable+", which no list of processes shows (default memory)")
-	fs.StringVar(&key, "key", "", "`SECRET` that seals pages and sessions, the same in all programs on one store: 64 hexadecimal digits or base64url of 32 bytes; rather set the environment variable "+keyVariable+", which no list of processes shows (default random, with -store none)")
+	fs.StringVar(&store, "store", "", "keep everything at this `URL`, so that it outlives this program and several can work on it: "+storeForms+"; if there is a password in it, rather set the environment variable "+storeVariable+", which no list of processes shows (default memory)")
+	fs.StringVar(&key, "key", "", "the `SECRET` that seals pages and sessions, the same in all programs on one store: 64 hexadecimal digits or base64url of 32 bytes; rather set the environment variable "+keyVariable+", which no list of processes shows (default random, without -store)")
 	fs.Func("trusted-proxy", "believe the X-Forwarded-For of this address or `CIDR`, for rate limits and log; may be repeated (default nobody's)", cfg.addTrustedProxy)
 	fs.Func("code-lifetime", "how long an authorization `code` may wait for its exchange, at most 10m (default 1m)", lifetime(&cfg.codeLifetime, time.Second, 10*time.Minute))
 	fs.Func("access-token-lifetime", "how `long` an access token lives (default 1h)", lifetime(&cfg.accessTokenLifetime, time.Second, 0))
@@ -101,7 +101,7 @@ func (c *config) setStore(store, key string) (err error) {
 		return err
 	}
 	if c.store.shared() {
-		return errors.New("-store needs a key that is the same in all programs on it and at every start: set the environment variable " + keyVariable + ", first by export " + keyVariable + "=$(" + makeKey + "), and keep it")
+		return errors.New("-store needs a key that is the same in all programs on it and at every start: make one with export " + keyVariable + "=$(" + makeKey + "), and keep it")
 	}
 	return nil
 }
