@@ -9,13 +9,13 @@ import (
 // Dialect says which database the store talks to.
 type Dialect int
 
-// The databases. The versions are the oldest in which all that the store uses is there.
+// The databases.
 const (
-	// PostgreSQL is PostgreSQL 13 or later.
+	// PostgreSQL is PostgreSQL in any version that is still supported.
 	PostgreSQL Dialect = iota + 1
 	// MySQL is MySQL 8.0 or later, and MariaDB 10.6 or later.
 	MySQL
-	// SQLite is SQLite 3.35 or later.
+	// SQLite is SQLite 3.24 or later.
 	SQLite
 )
 
