@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -134,12 +135,9 @@ func TestBalancer(t *testing.T) {
 // What an instance has begun is not given to another.
 func TestBalancerSendsOnce(t *testing.T) {
 	t.Parallel()
-	var mu sync.Mutex
-	requests := 0
-	hangUp := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		mu.Lock()
-		requests++
-		mu.Unlock()
+	var requests atomic.Int32
+	hangUp := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		requests.Add(1)
 		panic(http.ErrAbortHandler)
 	}))
 	t.Cleanup(hangUp.Close)
@@ -148,7 +146,7 @@ func TestBalancerSendsOnce(t *testing.T) {
 	t.Cleanup(proxy.Close)
 	status, _, _ := ask(t, http.MethodPost, proxy.URL, "a body")
 	assert.Equal(t, http.StatusBadGateway, status)
-	assert.Equal(t, 1, requests)
+	assert.Equal(t, int32(1), requests.Load())
 }
 
 func TestParseFlags(t *testing.T) {
