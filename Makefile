@@ -55,6 +55,10 @@ bench: ## Compares the speed with other servers and writes docs/performance.md a
 	@if command -v npm >/dev/null; then npm ci --ignore-scripts --no-audit --no-fund --prefix bench/node; fi
 	cd bench && GOWORK=off go run . -out ../docs $(BENCHFLAGS)
 
+.PHONY: bench-growth
+bench-growth: ## Measures how cost grows with tokens, clients, scopes and processors, and writes that to docs/performance.md
+	cd bench && GOWORK=off go run . growth -out ../docs $(BENCHFLAGS)
+
 .PHONY: bench-go
 bench-go: ## Runs the benchmarks of the root module
 	GOWORK=off go test -run '^$$' -bench . -benchmem ./...

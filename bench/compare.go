@@ -56,7 +56,7 @@ func parsePlan(args []string) (*plan, error) {
 		return nil, fmt.Errorf("what is %q? The commands are serve and growth; without one all peers are compared", flags.Arg(0))
 	}
 	if *quick {
-		p.rounds, p.seconds = 2, 0.2
+		p.rounds, p.seconds = 1, 0.1
 	}
 	p.loopback, p.inProcess = *place != "process", *place != "loopback"
 	var err error
