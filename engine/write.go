@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 )
 
@@ -99,7 +100,7 @@ func AsError(err error) *Error {
 func SetErrorHeaders(h http.Header, e *Error) {
 	noStore(h)
 	for name, values := range e.Header {
-		h[name] = values
+		h[name] = slices.Clip(values) // the error may be shared: who adds one gets a copy
 	}
 }
 

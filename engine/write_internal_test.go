@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -24,4 +25,17 @@ func TestErrorJSON(t *testing.T) {
 			assert.Equal(t, string(want), string(e.appendJSON(nil)))
 		}
 	}
+}
+
+// An error of the application may be shared between requests. What is added to the
+// headers of one answer does not get into another.
+func TestErrorHeadersAreNotShared(t *testing.T) {
+	t.Parallel()
+	e := &Error{Header: http.Header{"Www-Authenticate": append(make([]string, 0, 4), `Bearer realm="a"`)}}
+	first, second := http.Header{}, http.Header{}
+	SetErrorHeaders(first, e)
+	SetErrorHeaders(second, e)
+	first.Add("WWW-Authenticate", "first")
+	second.Add("WWW-Authenticate", "second")
+	assert.Equal(t, []string{`Bearer realm="a"`, "first"}, first["Www-Authenticate"])
 }
