@@ -66,13 +66,15 @@
 //     prepares nothing itself: the driver does, or does not where a pooler is
 //     between, such as PgBouncer (with pgx: default_query_exec_mode=exec).
 //   - On MySQL and MariaDB a verb that writes is a transaction of a few
-//     statements, which are prepared once per connection. The gap locks of
-//     REPEATABLE READ, the default there, would let verbs on different grants
-//     wait for each other. It makes no difference whether the connection counts
-//     rows that it finds or rows that it changes (clientFoundRows). MySQL before
-//     8.0 and MariaDB before 10.6 lack SKIP LOCKED, and the sweep fails there. A
-//     server that writes its binary log as statements (binlog_format=STATEMENT, the
-//     default of neither) refuses to write at READ COMMITTED.
+//     statements, which are prepared once per connection. Where a proxy or the
+//     server takes no prepared statements, go-sql-driver's
+//     interpolateParams=true will do. The gap locks of REPEATABLE READ, the
+//     default there, would let verbs on different grants wait for each other.
+//     It makes no difference whether the connection counts rows that it finds
+//     or rows that it changes (clientFoundRows). MySQL before 8.0 and MariaDB
+//     before 10.6 lack SKIP LOCKED, and the sweep fails there. A server that
+//     writes its binary log as statements (binlog_format=STATEMENT, the default
+//     of neither) refuses to write at READ COMMITTED.
 //   - SQLite has one writer at a time, and transactions that are serializable. The
 //     store lets its own writers in one after another and takes the lock for
 //     writing at the front of a transaction. For other processes on the same file
@@ -93,10 +95,10 @@
 //
 // Give the store the primary. A replica answers for a revoked grant for as long
 // as it lags, and nothing bounds that; so does another node of a Galera cluster
-// unless wsrep_sync_wait is 1. What COMMIT acknowledged must survive a crash, or tokens that clients
-// hold are gone and grants that were revoked live again: leave fsync,
-// synchronous_commit and innodb_flush_log_at_trx_commit at their defaults, and
-// fail over to synchronous standbys only.
+// unless wsrep_sync_wait is 1. What COMMIT acknowledged must survive a crash,
+// or tokens that clients hold are gone and grants that were revoked live again:
+// leave fsync, synchronous_commit and innodb_flush_log_at_trx_commit at their
+// defaults, and fail over to synchronous standbys only.
 //
 // # Pools
 //

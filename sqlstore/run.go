@@ -61,24 +61,24 @@ func (s *Store) prepares() bool { return s.dialect != PostgreSQL }
 
 // prepare prepares a statement, once for all connections: database/sql repeats
 // it on each that needs it, also after a reconnect. It takes a connection, so it
-// is not called by who holds one.
-func (s *Store) prepare(ctx context.Context, st *statement) (runner, error) {
+// is not called by who holds one. What cannot be prepared, because the server has
+// too many statements already or lacks a table, is run as it stands, and then says
+// itself what is wrong.
+func (s *Store) prepare(ctx context.Context, st *statement) runner {
 	if !s.prepares() {
-		return direct{s.db, st.text}, nil
+		return direct{s.db, st.text}
 	}
 	if p := st.prepared.Load(); p != nil {
-		return p, nil
+		return p
 	}
 	p, err := s.db.PrepareContext(ctx, st.text)
 	if err != nil {
-		return nil, err
+		return direct{s.db, st.text}
 	}
 	if !st.prepared.CompareAndSwap(nil, p) { // another was faster
-		if err := p.Close(); err != nil { //nolint:sqlclosecheck // one that is kept is never closed
-			return nil, err
-		}
+		_ = p.Close() //nolint:sqlclosecheck // one that is kept is never closed
 	}
-	return st.prepared.Load(), nil
+	return st.prepared.Load()
 }
 
 // queryRow runs a statement by itself that returns one row, and scans it.
@@ -88,11 +88,7 @@ func (s *Store) queryRow(ctx context.Context, written string, args []any, dest .
 		if s.mustBegin(attempt) {
 			return s.attempt(ctx, func(tx *tx) error { return tx.queryRow(ctx, written, args, dest...) })
 		}
-		r, err := s.prepare(ctx, s.statement(written))
-		if err != nil {
-			return err
-		}
-		return r.QueryRowContext(ctx, args...).Scan(dest...)
+		return s.prepare(ctx, s.statement(written)).QueryRowContext(ctx, args...).Scan(dest...)
 	})
 }
 
@@ -104,11 +100,7 @@ func (s *Store) queryAll(ctx context.Context, written string, args []any, reset 
 		if s.mustBegin(attempt) {
 			return s.attempt(ctx, func(tx *tx) error { return tx.queryAll(ctx, written, args, scan) })
 		}
-		r, err := s.prepare(ctx, s.statement(written))
-		if err != nil {
-			return err
-		}
-		rows, err := r.QueryContext(ctx, args...)
+		rows, err := s.prepare(ctx, s.statement(written)).QueryContext(ctx, args...)
 		if err != nil {
 			return err
 		}
@@ -156,11 +148,7 @@ func (s *Store) exec(ctx context.Context, written string, args ...any) (changed 
 // one's own nothing is repeated. The drivers of the others keep the promise.
 func (s *Store) execOnce(ctx context.Context, st *statement, args []any) (sql.Result, error) {
 	if s.prepares() {
-		r, err := s.prepare(ctx, st)
-		if err != nil {
-			return nil, err
-		}
-		return r.ExecContext(ctx, args...)
+		return s.prepare(ctx, st).ExecContext(ctx, args...)
 	}
 	conn, err := s.db.Conn(ctx)
 	if err != nil {

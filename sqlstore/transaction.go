@@ -108,14 +108,13 @@ func (t *tx) runner(ctx context.Context, written string) runner {
 	return direct{t.Tx, st.text}
 }
 
-// prepareWanted prepares what a transaction before had to do without. What cannot be
-// prepared is run as it stands, and then says itself what is wrong: a table that one
-// verb lacks is no matter for the others.
+// prepareWanted prepares what a transaction before had to do without.
 func (s *Store) prepareWanted(ctx context.Context) {
 	s.wanted.Range(func(key, _ any) bool {
 		s.wanted.Delete(key) // first: who runs it unprepared meanwhile wants it again
-		_, err := s.prepare(ctx, key.(*statement))
-		return err == nil
+		st := key.(*statement)
+		s.prepare(ctx, st)
+		return st.prepared.Load() != nil
 	})
 }
 

@@ -1,6 +1,6 @@
 -- +goose Up
 -- Registered clients. data is a JSON object with all that is known of the client, and of
--- its secrets the digests. revision counts the changes.
+-- its secrets the digests. revision begins anywhere and counts the changes.
 CREATE TABLE IF NOT EXISTS {prefix}clients (
 	id         TEXT COLLATE "C" PRIMARY KEY,
 	revision   BIGINT NOT NULL,
