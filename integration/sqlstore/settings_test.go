@@ -32,10 +32,7 @@ func param(pairs ...string) setting {
 // statement is a setting by a statement that is run once in the database.
 func (p product) statement(text string) setting {
 	return setting{text, func(t *testing.T, dsn string) string {
-		db := p.pool(t, dsn)
-		var name string
-		require.NoError(t, db.QueryRowContext(t.Context(), "SELECT current_database()").Scan(&name))
-		_, err := db.ExecContext(t.Context(), strings.ReplaceAll(text, "{database}", name))
+		_, err := p.pool(t, dsn).ExecContext(t.Context(), strings.ReplaceAll(text, "{database}", databaseOf(t, dsn)))
 		require.NoError(t, err)
 		return dsn
 	}}
@@ -101,6 +98,33 @@ func TestSettingsMakeNoDifference(t *testing.T) {
 			})
 		}
 	})
+}
+
+// The store knows no driver. This is the other one that PostgreSQL is reached by.
+func TestAnotherDriver(t *testing.T) {
+	t.Parallel()
+	for _, p := range products() {
+		if p.dialect != sqlstore.PostgreSQL {
+			continue
+		}
+		p.driver = "postgres"
+		dsn := p.create(t)
+		store := p.store(t, p.pool(t, dsn))
+		exercise(t, store, 16)
+		oddities(t, store)
+
+		_, err := p.pool(t, dsn).ExecContext(t.Context(), "ALTER DATABASE "+databaseOf(t, dsn)+" SET default_transaction_isolation = 'repeatable read'")
+		require.NoError(t, err)
+		exercise(t, p.store(t, p.pool(t, dsn)), 16)
+	}
+}
+
+// databaseOf returns the name of the database in a URL.
+func databaseOf(t *testing.T, dsn string) string {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	require.NoError(t, err)
+	return strings.TrimPrefix(u.Path, "/")
 }
 
 // With a pool that is smaller than what is going on, callers wait for each other and never for themselves.
