@@ -126,9 +126,23 @@ func compare(ctx context.Context, args []string) error {
 			return err
 		}
 	}
+	// The page is written after each round, so that a run that is broken off leaves
+	// what it found.
+	page := func(rounds int) error {
+		if p.out == "" {
+			return nil
+		}
+		return write(p.out, results, report.Run{
+			Peers: p.peers, Workloads: p.workloads, Rounds: rounds, Seconds: p.seconds, Machine: machine(cores), Versions: versions(p.peers),
+		})
+	}
 	for round := range p.rounds {
 		fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, p.rounds)
-		if err := p.round(ctx, b, round, results); err != nil {
+		err := p.round(ctx, b, round, results)
+		if err == nil {
+			err = page(round + 1)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -139,12 +153,7 @@ func compare(ctx context.Context, args []string) error {
 		}
 	}
 	report.Text(os.Stdout, results, p.peers, p.workloads)
-	if p.out == "" {
-		return nil
-	}
-	return write(p.out, results, report.Run{
-		Peers: p.peers, Workloads: p.workloads, Rounds: p.rounds, Seconds: p.seconds, Machine: machine(cores), Versions: versions(p.peers),
-	})
+	return page(p.rounds)
 }
 
 // round gives every peer its turn at every workload. Another one begins each
@@ -205,7 +214,7 @@ func (p *plan) million(ctx context.Context, b *bench, results *report.Results) (
 		}
 	}
 	long := *b
-	long.measure = 3 * b.measure // so that some collections fall into it
+	long.measure = 5 * b.measure // so that some collections fall into it
 	for round := range p.rounds {
 		samples, err := long.loopback(servers, workload.Million, round)
 		if err != nil {

@@ -22,8 +22,13 @@ import (
 //     lock. It knows no expiry and no scope.
 func Bare() Peer {
 	return Peer{
-		Name: "bare", Title: "bare Gin handler", Limit: true, Refusal: http.StatusUnauthorized, Requests: 2, New: newBare,
-		Notes: []string{"checks no client, code, verifier or refresh token and stores nothing; only the guarded route refuses"},
+		Name: "bare", Title: "bare Gin handler", Limit: true, Refusal: http.StatusUnauthorized, New: newBare,
+		Notes: []string{
+			"for a token it parses the form with c.PostForm, draws 32 random bytes and writes the same JSON with c.JSON and gin.H, with a refresh token of as many for the refresh and code rows",
+			"for a code it draws 32 random bytes and redirects: the row of the code flow is that redirect and one token, two requests",
+			"at the guarded route it reads the header and looks the token up in one map[string]string without a lock",
+			"it checks no client, code, verifier or refresh token, knows no expiry and no scope, and stores nothing",
+		},
 		Lax: []string{
 			"a wrong client secret", "a code for a redirect URI that is not registered", "a code used before", "the tokens of a code used twice",
 			"a wrong code verifier", "a missing code verifier", "a refresh token two rotations old", "the tokens of a refresh token used twice",

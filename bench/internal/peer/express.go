@@ -21,7 +21,7 @@ func Express() (Peer, error) {
 		return Peer{}, fmt.Errorf("express-oauth-server is left out (npm ci --ignore-scripts --prefix %s): %w", nodeFolder, err)
 	}
 	return Peer{
-		Name: "express", Title: "express-oauth-server (Node)", Refusal: http.StatusUnauthorized, Requests: 2,
+		Name: "express", Title: "express-oauth-server (Node)", Refusal: http.StatusUnauthorized,
 		Command: []string{node, "--expose-gc", nodeFolder + "/server.mjs"},
 		Env: []string{
 			"NODE_ENV=production", "ID=" + ClientID, "SECRET=" + ClientSecret, "REDIRECT_URI=" + RedirectURI, "USER_ID=" + UserID,

@@ -18,7 +18,7 @@ import (
 // them. Generated secrets need no slower hash.
 func Fosite() Peer {
 	return Peer{
-		Name: "fosite", Title: "fosite (SHA-256 secrets)", Refusal: http.StatusUnauthorized, Requests: 2,
+		Name: "fosite", Title: "fosite (SHA-256 secrets)", Refusal: http.StatusUnauthorized,
 		Modules: []string{"github.com/ory/fosite"},
 		Notes: []string{
 			"its MemoryStore with one more lock, because it changes the map of refresh tokens under another lock than it reads it; opaque HMAC tokens, PKCE demanded, exact scopes; client secrets under SHA-256 by a Hasher of three lines, for like with like",

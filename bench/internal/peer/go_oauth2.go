@@ -17,7 +17,7 @@ import (
 // can have one.
 func GoOAuth2() Peer {
 	return Peer{
-		Name: "go-oauth2", Title: "go-oauth2 + gin-server", Refusal: http.StatusUnauthorized, Requests: 2, New: newGoOAuth2,
+		Name: "go-oauth2", Title: "go-oauth2 + gin-server", Refusal: http.StatusUnauthorized, New: newGoOAuth2,
 		Modules: []string{"github.com/go-oauth2/oauth2/v4", "github.com/go-oauth2/gin-server"},
 		Notes: []string{
 			"its store in memory, which keeps each record as JSON in a buntdb",

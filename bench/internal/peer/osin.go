@@ -12,7 +12,7 @@ import (
 // at once; osinStore is its example's with a lock.
 func Osin() Peer {
 	return Peer{
-		Name: "osin", Title: "osin", Refusal: http.StatusUnauthorized, Requests: 2, New: newOsin,
+		Name: "osin", Title: "osin", Refusal: http.StatusUnauthorized, New: newOsin,
 		Modules: []string{"github.com/openshift/osin"},
 		Notes: []string{
 			"its example's store with a lock around the maps, which forgets the token before a rotated one instead of keeping the whole chain",

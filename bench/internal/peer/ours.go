@@ -24,7 +24,7 @@ func Ours() Peer {
 	off := model.Rate{Interval: -1}
 	limits := engine.RateLimits{Address: off, Client: off, Failures: off}
 	return Peer{
-		Name: "ours", Title: "gin-oauth-server", Refusal: http.StatusUnauthorized, Requests: 2,
+		Name: "ours", Title: "gin-oauth-server", Refusal: http.StatusUnauthorized,
 		Notes: []string{"safe defaults: token digests, PKCE demanded, replay detection, sweeping, events counted; rate limits off"},
 		New:   func(o Options) (*Instance, error) { return newOurs(o, limits) },
 	}

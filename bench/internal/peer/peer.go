@@ -62,8 +62,6 @@ type Peer struct {
 	// FlowScope is the scope of a code flow, and TokenScope that of the client's own
 	// tokens, where it has to be another than Scope.
 	FlowScope, TokenScope string
-	// Requests is how many requests a browser and client send for one code flow.
-	Requests int
 	// New makes a server with an empty store. Nil: it is a program of its own.
 	New func(Options) (*Instance, error)
 	// Command starts the program that serves, with Env in its environment. With it

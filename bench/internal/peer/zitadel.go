@@ -25,8 +25,8 @@ import (
 func Zitadel() Peer {
 	return Peer{
 		Name: "zitadel", Title: "zitadel op", Refusal: http.StatusUnauthorized, New: newZitadel,
-		FlowScope: "openid offline_access " + Scope, Requests: 3,
-		Modules: []string{"github.com/zitadel/oidc/v3"},
+		FlowScope: "openid offline_access " + Scope,
+		Modules:   []string{"github.com/zitadel/oidc/v3"},
 		Notes: []string{
 			"a store in memory after its example's; opaque access tokens; the secret under SHA-256",
 			"it is an OpenID provider: a code and a refresh bring an ID token too, signed with ES256 (its example's RS256 is far slower), and a refresh token needs the scope offline_access",
