@@ -60,7 +60,10 @@
 // the last moment, though they were acknowledged and though appendfsync is always. A
 // grant revoked in that moment lives again. min-replicas-to-write bounds how long a
 // master that was cut off goes on taking writes which are lost when it comes back.
-// Where that is too much, use a store on a database that replicates synchronously.
+// In a cluster a grant and the indexes that it is found by may have different masters.
+// When that of an index loses its last moment, the grants opened in it live on, and
+// lists and RevokeGrants do not find them; RevokeGrant does. Where that is too much,
+// use a store on a database that replicates synchronously.
 //
 // Nothing may be read from replicas: one that lags answers for a revoked grant. New
 // refuses a replica, and cluster clients that read from them (ReadOnly,

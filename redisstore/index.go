@@ -17,7 +17,8 @@ import (
 //
 //   - The entry is written first. Whoever crashes between the two leaves an entry
 //     without a grant, which is no harm; a grant without an entry, which nobody
-//     could list or revoke, there never is.
+//     could list or revoke, there never is, unless the index's server loses what it
+//     acknowledged.
 //   - An index is a superset. Every entry is looked up in the grant itself, which
 //     alone says whose it is and whether it is open.
 //   - An entry is scored by when it may be forgotten, in the time of the server that
