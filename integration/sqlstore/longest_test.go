@@ -72,38 +72,3 @@ func TestLongestValues(t *testing.T) {
 		assert.Equal(t, 2, n)
 	})
 }
-
-// Users whose ids differ in case, in blanks at the end or in how an accent is written are different users.
-func TestUsersWhoseNamesAreAlike(t *testing.T) {
-	t.Parallel()
-	onEach(t, func(t *testing.T, p product) {
-		store, _ := p.fresh(t)
-		ctx := t.Context()
-		names := []string{"alice", "Alice", "alice ", " alice", "älice", "a\u0308lice", "alice\n", "alice%", "_lice", "alicé", "ａlice"}
-		for _, name := range names {
-			token := newToken(salt())
-			token.UserID, token.ClientID = name, "web"+name
-			require.NoError(t, store.SaveToken(ctx, token))
-			require.NoError(t, store.AddConsent(ctx, &model.Consent{UserID: name, ClientID: "web" + name, Scope: "read", GivenAt: issued, ExpiresAt: issued.Add(time.Hour)}))
-		}
-		for _, name := range names {
-			for _, f := range []model.GrantFilter{{UserID: name}, {ClientID: "web" + name}} {
-				grants, err := store.ListGrants(ctx, f, issued, 0)
-				require.NoError(t, err)
-				require.Len(t, grants, 1, "%q", name)
-				assert.Equal(t, name, grants[0].UserID)
-			}
-			consents, err := store.ListConsents(ctx, name, "")
-			require.NoError(t, err)
-			require.Len(t, consents, 1)
-			assert.Equal(t, name, consents[0].UserID)
-		}
-		n, err := store.RevokeGrants(ctx, model.GrantFilter{UserID: "alice"})
-		require.NoError(t, err)
-		assert.Equal(t, 1, n)
-		require.NoError(t, store.DeleteConsents(ctx, model.GrantFilter{UserID: "alice"}))
-		consents, err := store.ListConsents(ctx, "Alice", "")
-		require.NoError(t, err)
-		assert.Len(t, consents, 1)
-	})
-}

@@ -194,7 +194,7 @@ func TestRefusedText(t *testing.T) {
 // Texts that a collation may call equal are of different users and clients.
 func TestAlikeIsNotEqual(t *testing.T) {
 	t.Parallel()
-	alike := []string{"alice", "Alice", "ALICE", "alice ", " alice", "álice", "a\u0301lice", "alıce", "strasse", "straße", "ﬁ", "fi", "10", "010", "1e1", "10.0"}
+	alike := []string{"alice", "Alice", "ALICE", "alice ", " alice", "alice\n", "alice%", "_lice", "álice", "a\u0301lice", "alıce", "ａlice", "strasse", "straße", "ﬁ", "fi", "10", "010", "1e1", "10.0"}
 	onEach(t, func(t *testing.T, p product) {
 		store, _ := p.fresh(t)
 		for _, text := range alike {
@@ -215,11 +215,14 @@ func TestAlikeIsNotEqual(t *testing.T) {
 			for _, filter := range []model.GrantFilter{{UserID: text}, {ClientID: text}} {
 				grants, err := store.ListGrants(t.Context(), filter, issued, 0)
 				require.NoError(t, err)
-				assert.Len(t, grants, 1, "%q", text)
+				require.Len(t, grants, 1, "%q", text)
+				assert.Equal(t, text, grants[0].UserID)
 			}
 			consents, err := store.ListConsents(t.Context(), text, "")
 			require.NoError(t, err)
-			assert.Len(t, consents, 1, "%q", text)
+			require.Len(t, consents, 1, "%q", text)
+			assert.Equal(t, text, consents[0].UserID)
+			require.NoError(t, store.DeleteConsents(t.Context(), model.GrantFilter{UserID: text}))
 			revoked, err := store.RevokeGrants(t.Context(), model.GrantFilter{UserID: text})
 			require.NoError(t, err)
 			assert.Equal(t, 1, revoked, "%q", text)
