@@ -247,7 +247,7 @@ func launch(t testing.TB, name, addr string, flags []string) *Server {
 // waitUntilHealthy returns what is wrong if the program has ended or does not answer.
 func (s *Server) waitUntilHealthy(t testing.TB, ended chan error) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute) // with the race detector, on a machine that is busy
 	defer cancel()
 	for {
 		// Whoever has the port may answer, so whether the program has ended is looked at afterwards.
@@ -264,6 +264,9 @@ func (s *Server) waitUntilHealthy(t testing.TB, ended chan error) error {
 		case <-ctx.Done():
 			return errors.New("the program does not answer")
 		case <-time.After(20 * time.Millisecond):
+		}
+		if failed == nil && res.StatusCode == http.StatusServiceUnavailable {
+			continue // its store is slow to answer
 		}
 		if failed == nil && res.StatusCode != http.StatusOK {
 			return fmt.Errorf("the program answers %s", res.Status)
