@@ -74,7 +74,9 @@
 //     or rows that it changes (clientFoundRows). MySQL before 8.0 and MariaDB
 //     before 10.6 lack SKIP LOCKED, and the sweep fails there. A server that
 //     writes its binary log as statements (binlog_format=STATEMENT, the default
-//     of neither) refuses to write at READ COMMITTED.
+//     of neither) refuses to write at READ COMMITTED. The drivers wait for the
+//     answer to COMMIT without a limit. The store does not wait with them, but the
+//     connection stays in use: give the DSN a readTimeout and a writeTimeout.
 //   - SQLite has one writer at a time, and transactions that are serializable. The
 //     store lets its own writers in one after another and takes the lock for
 //     writing at the front of a transaction. For other processes on the same file
@@ -88,8 +90,8 @@
 // What the database rolled back to let another go on (deadlock, serialization
 // failure, lock wait timeout, busy) is tried again, up to eight times with a
 // random pause. Nothing else is: after a lost connection nobody knows whether a
-// verb happened, and the caller gets the fault. A verb whose context ends is
-// rolled back.
+// verb happened, and the caller gets the fault. A verb whose context ends was
+// rolled back or has happened: that is a fault like any other.
 //
 // # Replicas and durability
 //

@@ -167,12 +167,13 @@ func (m migrator) lock(ctx context.Context, conn *sql.Conn) (unlock func(ctx con
 }
 
 // lockMySQL takes a lock by name. It is the server's, so the name holds that of
-// the database, cut short to what a name may have.
+// the database, cut short to what a name may have. Each attempt takes less than
+// what a connection may be silent for (readTimeout).
 func (m migrator) lockMySQL(ctx context.Context, conn *sql.Conn) (unlock func(context.Context, bool) error, err error) {
 	const name = `CONCAT(?, LEFT(SHA2(DATABASE(), 256), 16))`
 	for {
 		var got sql.NullInt64
-		if err := conn.QueryRowContext(ctx, `SELECT GET_LOCK(`+name+`, 10)`, m.prefix).Scan(&got); err != nil {
+		if err := conn.QueryRowContext(ctx, `SELECT GET_LOCK(`+name+`, 1)`, m.prefix).Scan(&got); err != nil {
 			return nil, err
 		}
 		if !got.Valid {
