@@ -111,10 +111,15 @@ func openMySQL(u *url.URL, log *slog.Logger) (*sql.DB, error) {
 	cfg.DBName = strings.Trim(u.Path, "/")
 	cfg.User = u.User.Username()
 	cfg.Passwd, _ = u.User.Password()
-	// An UPDATE that finds a row and changes nothing counts it: sqlstore needs that.
-	cfg.ClientFoundRows = true
 	if cfg.Timeout == 0 {
 		cfg.Timeout = connectTimeout
+	}
+	// COMMIT knows no context: without a limit it waits for a server that stands still.
+	if cfg.ReadTimeout == 0 {
+		cfg.ReadTimeout = requestTimeout
+	}
+	if cfg.WriteTimeout == 0 {
+		cfg.WriteTimeout = requestTimeout
 	}
 	cfg.Logger = mysqlLogger{log}
 	connector, err := mysql.NewConnector(cfg)
