@@ -25,7 +25,7 @@ type form struct {
 	// repeated is the first parameter that came twice, if any.
 	repeated string
 	// space is where short forms live, so that scanning allocates nothing.
-	space [12]param
+	space [8]param
 }
 
 type param struct{ name, value string }
