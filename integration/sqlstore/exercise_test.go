@@ -14,6 +14,7 @@ import (
 
 	"github.com/gin-oauth/gin-oauth-server/model"
 	"github.com/gin-oauth/gin-oauth-server/model/modeltest"
+	"github.com/gin-oauth/gin-oauth-server/sqlstore"
 )
 
 // salt makes the ids of a history new.
@@ -85,6 +86,16 @@ func exercise(t *testing.T, store model.Model, callers int) {
 	t.Helper()
 	histories(t, store, 3)
 	races(t, store, callers)
+}
+
+// parts is the contract of all that a store has beside the ten verbs.
+func parts(t *testing.T, store *sqlstore.Store) {
+	t.Helper()
+	modeltest.RunClients(t, func(*testing.T) modeltest.ClientStore { return store })
+	modeltest.RunConsents(t, func(*testing.T) model.ConsentModel { return store })
+	modeltest.RunGrants(t, func(*testing.T) modeltest.GrantStore { return store })
+	modeltest.RunLimits(t, func(*testing.T) model.LimitModel { return store })
+	modeltest.RunDevices(t, func(*testing.T) modeltest.DeviceStore { return store })
 }
 
 func histories(t *testing.T, store model.Model, n uint64) {
