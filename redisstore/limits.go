@@ -2,6 +2,8 @@ package redisstore
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"time"
 
 	"github.com/gin-oauth/gin-oauth-server/model"
@@ -13,6 +15,13 @@ var _ model.LimitModel = (*Store)(nil)
 // which goes on without it.
 const takeTimeout = 500 * time.Millisecond
 
+// limitKey is where a limit is counted, by its SHA-256: what people type is in it, now
+// and then a password in the place of a name.
+func (s *Store) limitKey(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return s.prefix + "limit:" + base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
 // Take implements [model.LimitModel], in whole microseconds. A key is forgotten when
 // it was idle for long enough. It gives up after half a second, if the client has
 // ContextTimeoutEnabled.
@@ -20,7 +29,7 @@ func (s *Store) Take(ctx context.Context, key string, n int, rate model.Rate, no
 	ctx, cancel := context.WithTimeout(ctx, takeTimeout)
 	defer cancel()
 	cmd, err := s.run(ctx, &call{
-		script: &s.scripts.limitTake, keys: []string{s.prefix + "limit:" + key},
+		script: &s.scripts.limitTake, keys: []string{s.limitKey(key)},
 		args: []any{now.UnixMicro(), n, max(rate.Interval.Microseconds(), 1), rate.Burst},
 	})
 	if err != nil {

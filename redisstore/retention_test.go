@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -236,4 +237,17 @@ func TestRotationKeepsTheTokenItSpent(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, got.SpentAt.Equal(next.IssuedAt))
 	assert.Equal(t, [32]byte{1}, got.Seed)
+}
+
+// What people type is in the keys of limits, now and then a password.
+func TestLimitsKeepNoText(t *testing.T) {
+	t.Parallel()
+	client := connect(t)
+	s, ctx := open(t, client, redisstore.Options{}), t.Context()
+	_, err := s.Take(ctx, "password s3cret 192.0.2.1", 1, model.Rate{Interval: time.Minute, Burst: 3}, t0)
+	require.NoError(t, err)
+	names := keys(t, client)
+	require.Len(t, names, 1)
+	assert.True(t, strings.HasPrefix(names[0], "oauth:limit:"), names)
+	assert.NotContains(t, names[0], "s3cret")
 }
