@@ -11,6 +11,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -74,11 +75,13 @@ func parseFlags(args []string, getenv func(string) string, out io.Writer) (*conf
 	fs := flag.NewFlagSet("cluster", flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // errors are printed once, by the caller
 	fs.StringVar(&cfg.addr, "addr", "localhost:8080", "the proxy listens on this `host:port`")
-	fs.StringVar(&cfg.store, "store", getenv("OAUTH_STORE"), "use this store, given as to the demo, in place of starting one (default the environment variable OAUTH_STORE)")
+	// Not OAUTH_STORE as its default, which the help would show with its password.
+	fs.StringVar(&cfg.store, "store", "", "use this store, given as to the demo, in place of starting one (default the environment variable OAUTH_STORE)")
 	fs.StringVar(&cfg.database, "database", "", "start this `product`: "+strings.Join(products(), ", ")+" (default the first that is installed)")
 	fs.IntVar(&cfg.instances, "instances", 3, "how `many` instances")
 	fs.IntVar(&cfg.port, "port", 8091, "the instances listen on this `port` and those after it; 0: on free ones")
 	err := fs.Parse(args)
+	cfg.store = cmp.Or(cfg.store, getenv("OAUTH_STORE"))
 	switch _, _, bad := net.SplitHostPort(cfg.addr); {
 	case errors.Is(err, flag.ErrHelp):
 		_, _ = fmt.Fprint(out, "Several instances of the demo behind a proxy, on one database. What follows -- is given to each instance.\n\nFlags:\n")

@@ -169,9 +169,10 @@ func TestParseFlags(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 	var out bytes.Buffer
-	_, err = parseFlags([]string{"-h"}, noEnv, &out)
+	_, err = parseFlags([]string{"-h"}, func(string) string { return "postgres://bob:s3cret@db.test/demo" }, &out)
 	require.Error(t, err)
 	assert.Contains(t, out.String(), "-instances")
+	assert.NotContains(t, out.String(), "s3cret")
 }
 
 func TestStartDatabaseRefuses(t *testing.T) {
