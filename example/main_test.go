@@ -48,7 +48,7 @@ func TestRunServesAndStops(t *testing.T) {
 	go func() { status <- run(ctx, []string{"-addr", "localhost:0"}, noEnv, &out, &log) }()
 
 	address := regexp.MustCompile(`Open\s+(http://localhost:[1-9]\d*)/`)
-	require.Eventually(t, func() bool { return address.MatchString(out.String()) }, 20*time.Second, 10*time.Millisecond, log.String())
+	require.Eventually(t, func() bool { return address.MatchString(out.String()) }, time.Minute, 10*time.Millisecond, log.String())
 	text := out.String()
 	assert.Contains(t, text, "alice / wonderland")
 	assert.Contains(t, text, "curl -s -u machine:"+machineSecret)
@@ -60,7 +60,7 @@ func TestRunServesAndStops(t *testing.T) {
 	select {
 	case s := <-status:
 		assert.Equal(t, exitOK, s)
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		require.Fail(t, "did not stop")
 	}
 	assert.Contains(t, log.String(), "path=/healthz")

@@ -109,7 +109,7 @@ func (p *tab) click(selector string) int {
 	require.Eventually(p.t, func() bool {
 		arrived, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool]("!window.left && document.readyState === 'complete'"))
 		return err == nil && arrived
-	}, 20*time.Second, 5*time.Millisecond, selector)
+	}, time.Minute, 5*time.Millisecond, selector)
 	return int(res.Status)
 }
 

@@ -81,7 +81,7 @@ func TestTwoProcesses(t *testing.T) {
 	token, other := signIn(t, server, "profile", "read"), signIn(t, server, "read")
 	res := get(t, api.URL+"/api/whoami", token)
 	require.Equal(t, http.StatusOK, res.status, res.body)
-	assert.JSONEq(t, `{"client_id": "web", "user_id": "alice", "scope": "profile read"}`, res.body)
+	assert.JSONEq(t, `{"client_id": "web", "user_id": "alice", "scope": "profile read", "resources": []}`, res.body)
 	res = get(t, api.URL+"/api/greeting", token)
 	assert.Equal(t, http.StatusOK, res.status, res.body)
 	res = get(t, api.URL+"/api/greeting", other)
@@ -100,7 +100,7 @@ func TestTwoProcesses(t *testing.T) {
 	require.Eventually(t, func() bool {
 		res = get(t, api.URL+"/api/whoami", token)
 		return res.status != http.StatusOK
-	}, 30*time.Second, 50*time.Millisecond)
+	}, time.Minute, 50*time.Millisecond)
 	assert.Equal(t, http.StatusUnauthorized, res.status)
 	assert.Contains(t, res.challenge, `error="invalid_token"`)
 	t.Logf("revoked tokens were taken for %v", time.Since(revoked).Round(time.Millisecond))
@@ -108,10 +108,10 @@ func TestTwoProcesses(t *testing.T) {
 	third := signIn(t, server, "read")
 	server.Stop()
 	res = get(t, api.URL+"/api/whoami", third)
-	assert.Equal(t, http.StatusInternalServerError, res.status, "nobody knows whether the token is good")
+	assert.Equal(t, http.StatusServiceUnavailable, res.status, "nobody knows whether the token is good")
 	assert.Contains(t, res.body, "server_error")
 	assert.NotContains(t, res.body, "refused", "the reason is for the log")
-	require.Eventually(t, func() bool { return strings.Contains(api.Log(), "cannot be asked") }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(api.Log(), "cannot be asked") }, time.Minute, 10*time.Millisecond)
 	assert.NotContains(t, api.Log(), third)
 }
 
@@ -128,7 +128,7 @@ func TestAsInTheReadme(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(res.body), &token))
 	res = get(t, api.URL+"/api/whoami", token.AccessToken)
 	require.Equal(t, http.StatusOK, res.status, res.body)
-	assert.JSONEq(t, `{"client_id": "machine", "user_id": "", "scope": "read"}`, res.body)
+	assert.JSONEq(t, `{"client_id": "machine", "user_id": "", "scope": "read", "resources": []}`, res.body)
 	res = get(t, api.URL+"/api/greeting", token.AccessToken)
 	assert.Equal(t, http.StatusForbidden, res.status, "a machine is nobody to greet")
 }

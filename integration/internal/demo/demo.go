@@ -220,7 +220,7 @@ func launch(t testing.TB, name, addr string, flags []string) *Server {
 			select {
 			case err := <-ended:
 				assert.NoError(t, err, "%s must exit 0 on SIGTERM\n%s", name, s.Log())
-			case <-time.After(20 * time.Second):
+			case <-time.After(time.Minute):
 				_ = cmd.Process.Kill()
 				<-ended //nolint:errcheck // it was killed
 				assert.Fail(t, name+" did not stop on SIGTERM", s.Log())
