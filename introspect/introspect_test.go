@@ -123,6 +123,10 @@ func TestVerifyToken(t *testing.T) {
 	assert.EqualValues(t, 2, s.asked.Load())
 }
 
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 func TestCacheEnds(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
@@ -138,6 +142,23 @@ func TestCacheEnds(t *testing.T) {
 			advance(step)
 			_, err := v.VerifyToken(t.Context(), access)
 			require.NoError(t, err)
+		}
+		assert.EqualValues(t, 2, s.asked.Load()-before)
+	})
+	t.Run("7662-4 an answer is as old as the question", func(t *testing.T) {
+		v := s.verifier(t, func(c *introspect.Config) {
+			c.Clock = clock
+			c.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+				res, err := http.DefaultTransport.RoundTrip(r)
+				advance(3 * time.Second)
+				return res, err
+			})
+		})
+		before := s.asked.Load()
+		for range 2 {
+			_, err := v.VerifyToken(t.Context(), access)
+			require.NoError(t, err)
+			advance(2 * time.Second)
 		}
 		assert.EqualValues(t, 2, s.asked.Load()-before)
 	})

@@ -121,9 +121,10 @@ func (v *Verifier) VerifyToken(ctx context.Context, token string) (*model.Token,
 	t, err := v.flight.do(ctx, key, func() (*model.Token, error) {
 		own, cancel := context.WithTimeout(context.WithoutCancel(ctx), v.cfg.Timeout)
 		defer cancel()
+		asked := v.cfg.Clock()
 		t, err := v.ask(own, token)
 		if err == nil {
-			v.keep(key, t)
+			v.keep(key, t, asked)
 		}
 		return t, err
 	})
@@ -142,16 +143,16 @@ func result(t *model.Token, err error) (*model.Token, error) {
 	return &own, nil
 }
 
-func (v *Verifier) keep(key model.Digest, t *model.Token) {
+// keep keeps an answer. It may be as old as the question.
+func (v *Verifier) keep(key model.Digest, t *model.Token, asked time.Time) {
 	if v.cfg.CacheFor < 0 {
 		return
 	}
-	now := v.cfg.Clock()
-	until := now.Add(v.cfg.CacheFor)
+	until := asked.Add(v.cfg.CacheFor)
 	if t != nil && t.AccessExpiresAt.Before(until) {
 		until = t.AccessExpiresAt
 	}
-	v.cache.Put(key, t, now, until, 0) // nothing is ever dropped
+	v.cache.Put(key, t, asked, until, 0) // nothing is ever dropped
 }
 
 // ask sends one introspection request (RFC 7662, section 2.1). A nil token
