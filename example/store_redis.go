@@ -83,11 +83,10 @@ func redigoPool(o *redis.Options) *redigo.Pool {
 		DialContext: func(ctx context.Context) (redigo.Conn, error) {
 			return redigo.DialContext(ctx, o.Network, o.Addr, dial...)
 		},
-		TestOnBorrow: func(c redigo.Conn, since time.Time) error {
-			if time.Since(since) < time.Second {
-				return nil
-			}
-			_, err := c.Do("PING") // the server may have been restarted
+		TestOnBorrow: func(c redigo.Conn, _ time.Time) error {
+			// The server may have been restarted, a moment ago too. A session that
+			// cannot be read looks like none, and its user signed out.
+			_, err := c.Do("PING")
 			return err
 		},
 	}
