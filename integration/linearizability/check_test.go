@@ -156,6 +156,34 @@ func TestCheckFindsTheGrant(t *testing.T) {
 	assert.Contains(t, string(page), "GetAuthorizationCode(")
 }
 
+// Thirty lost answers in one grant are decided at once, though there are a billion ways in which they may have happened.
+func TestCheckOfManyLostAnswers(t *testing.T) {
+	t.Parallel()
+	s := newStory()
+	h := History{{Op: s.save(), Got: ok, Called: 1, Returned: 2}, {Op: s.redeem(s.first), Got: ok, Called: 3, Returned: 4}}
+	d := newDrawer(2, 1)
+	g := d.grants[0]
+	g.id = s.code.Key.Grant
+	for i := range int64(30) {
+		op := s.rotate(d.token(g, true))
+		if i%3 == 0 {
+			op = s.redeem(d.token(g, true))
+		} else if i%3 == 1 {
+			op.Key = g.tried.refresh[i/2]
+		}
+		h = append(h, Call{Op: op, Got: lost(), Called: 5 + 2*i, Returned: 6 + 2*i})
+	}
+	end := h[len(h)-1].Returned
+	for i := range int64(20) {
+		h = append(h, Call{Op: s.getAccess(s.first), Got: isToken(s.first), Called: end + 2*i + 1, Returned: end + 2*i + 2})
+	}
+	assert.Nil(t, h.Check())
+	end = h[len(h)-1].Returned
+	v := append(h, Call{Op: s.getAccess(s.next), Got: isToken(s.next), Called: end + 1, Returned: end + 2}).Check()
+	require.NotNil(t, v)
+	assert.False(t, v.undecided)
+}
+
 // Require fails the test with the picture.
 func TestRequire(t *testing.T) {
 	t.Parallel()

@@ -39,6 +39,7 @@ func killedNode(t *testing.T, cluster *testserver.Cluster) {
 			}, time.Minute, 20*time.Millisecond)
 			assert.NoError(t, node.Close())
 		}
+		recovered(t, store)
 	}
 	lost := check(t, linearizability.Load{Seed: 1, Grants: 6, Troubles: []func(<-chan struct{}){restart}}, store)
 	assert.GreaterOrEqual(t, lost, 8)
