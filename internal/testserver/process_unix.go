@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // attributes make a process one of the user that servers run as.
@@ -57,7 +58,21 @@ func (p *process) pause() error {
 	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
+	// The signal is sent, but what the process is at it ends first: it may be starting a child.
+	for !p.stopped() {
+		time.Sleep(time.Millisecond)
+	}
 	return p.signalChildren(syscall.SIGSTOP)
+}
+
+// stopped reports whether the process stands still, or has ended. Where that cannot be told it is true.
+func (p *process) stopped() bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
+	if err != nil {
+		return true
+	}
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	return len(fields) == 0 || bytes.ContainsAny(fields[0], "TtZX")
 }
 
 // resume is the opposite of pause.
