@@ -151,7 +151,11 @@ func (b *bench) prepare(s *loaded, name workload.Name) error {
 	if err := s.dial(name); err != nil {
 		return err
 	}
-	if err := s.load.Run(b.measure / 4); err != nil {
+	warm := b.measure / 4
+	if s.Peer.New == nil {
+		warm = 3 * b.measure // it is compiled while it runs
+	}
+	if err := s.load.Run(warm); err != nil {
 		return err
 	}
 	s.load.Reset()

@@ -25,7 +25,10 @@ func Ours() Peer {
 	limits := engine.RateLimits{Address: off, Client: off, Failures: off}
 	return Peer{
 		Name: "ours", Title: "gin-oauth-server", Refusal: http.StatusUnauthorized,
-		Notes: []string{"safe defaults: token digests, PKCE demanded, replay detection, sweeping, events counted; rate limits off"},
+		Notes: []string{
+			"safe defaults: token digests, PKCE demanded, replay detection, sweeping, events counted; rate limits off",
+			"answers of the guarded route tell the scopes in two headers more, which only express-oauth-server does too",
+		},
 		New:   func(o Options) (*Instance, error) { return newOurs(o, limits) },
 	}
 }

@@ -49,6 +49,9 @@ func ratios(w io.Writer, r *Results, run Run) {
 		}
 		Table(w, append([]string{""}, titles(names)...))
 		for _, p := range run.Peers {
+			if len(r.Samples[Key{place, names[0], p.Name}]) == 0 {
+				continue
+			}
 			row := []string{p.Title}
 			for _, name := range names {
 				row = append(row, ratio(r, Key{place, name, p.Name}, limit))
