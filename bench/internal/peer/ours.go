@@ -29,7 +29,7 @@ func Ours() Peer {
 			"safe defaults: token digests, PKCE demanded, replay detection, sweeping, events counted; rate limits off",
 			"answers of the guarded route tell the scopes in two headers more, which only express-oauth-server does too",
 		},
-		New:   func(o Options) (*Instance, error) { return newOurs(o, limits) },
+		New: func(o Options) (*Instance, error) { return newOurs(o, limits) },
 	}
 }
 
