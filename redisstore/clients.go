@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"reflect"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -50,6 +52,23 @@ func encodeClient(c *model.Client) ([]byte, error) {
 		r.RegistrationToken = c.RegistrationToken[:]
 	}
 	return json.Marshal(r)
+}
+
+// keepUnknown adds to a record what was in it before that this version knows nothing
+// of: an instance of a later one may have put it there.
+func keepUnknown(record []byte, before string) ([]byte, error) {
+	var is, was map[string]json.RawMessage
+	if json.Unmarshal(record, &is) != nil || json.Unmarshal([]byte(before), &was) != nil {
+		return nil, errRecord
+	}
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[model.Client]()) {
+		delete(was, field.Name)
+	}
+	if len(was) == 0 {
+		return record, nil
+	}
+	maps.Copy(is, was)
+	return json.Marshal(is)
 }
 
 func decodeClient(record string) (*model.Client, error) {
@@ -137,6 +156,9 @@ func (s *Store) UpdateClient(ctx context.Context, clientID string, change func(*
 			return err
 		}
 		after, err := encodeClient(c)
+		if err == nil {
+			after, err = keepUnknown(after, before)
+		}
 		if err != nil {
 			return fault(what, err)
 		}

@@ -251,3 +251,25 @@ func TestLimitsKeepNoText(t *testing.T) {
 	assert.True(t, strings.HasPrefix(names[0], "oauth:limit:"), names)
 	assert.NotContains(t, names[0], "s3cret")
 }
+
+// While a new version is brought out, instances of the one before change clients, too.
+func TestUpdateKeepsWhatALaterVersionKnows(t *testing.T) {
+	t.Parallel()
+	client := connect(t)
+	s, ctx := open(t, client, redisstore.Options{}), t.Context()
+	c := newClient()
+	require.NoError(t, s.CreateClient(ctx, c))
+	record, err := client.Get(ctx, "oauth:client:"+c.ID).Result()
+	require.NoError(t, err)
+	require.NoError(t, client.Set(ctx, "oauth:client:"+c.ID, strings.Replace(record, "{", `{"New":{"a":1},`, 1), 0).Err())
+	require.NoError(t, s.UpdateClient(ctx, c.ID, func(c *model.Client) error {
+		c.Name = ""
+		return nil
+	}))
+	record, err = client.Get(ctx, "oauth:client:"+c.ID).Result()
+	require.NoError(t, err)
+	assert.Contains(t, record, `"New":{"a":1}`)
+	got, err := s.GetClient(ctx, c.ID)
+	require.NoError(t, err)
+	assert.Empty(t, got.Name)
+}

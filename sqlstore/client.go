@@ -12,21 +12,20 @@ const getClient = `SELECT revision, data FROM {prefix}clients WHERE id = ?`
 
 // GetClient implements [model.Model].
 func (s *Store) GetClient(ctx context.Context, clientID string) (*model.Client, error) {
-	c, _, err := s.client(ctx, clientID)
+	c, _, _, err := s.client(ctx, clientID)
 	return c, fault("get client", err)
 }
 
-func (s *Store) client(ctx context.Context, id string) (c *model.Client, revision int64, err error) {
+func (s *Store) client(ctx context.Context, id string) (c *model.Client, revision int64, data []byte, err error) {
 	// What no client is called is not asked for: a database may refuse the text.
 	if !storable(id, maxClientID) {
-		return nil, 0, model.ErrNotFound
+		return nil, 0, nil, model.ErrNotFound
 	}
-	var data []byte
 	if err := s.queryRow(ctx, getClient, []any{id}, &revision, &data); err != nil {
-		return nil, 0, notFound(err)
+		return nil, 0, nil, notFound(err)
 	}
 	c, err = decodeClient(id, data)
-	return c, revision, err
+	return c, revision, data, err
 }
 
 const insertClient = `INSERT {ignore} INTO {prefix}clients (id, revision, data, expires_at) VALUES (?, ?, ?, ?) {conflict}`
@@ -54,7 +53,7 @@ const updateClient = `UPDATE {prefix}clients SET revision = revision + 1, data =
 // must be valid and keep its ID. No transaction is open while change runs.
 func (s *Store) UpdateClient(ctx context.Context, clientID string, change func(*model.Client) error) error {
 	for {
-		c, revision, err := s.client(ctx, clientID)
+		c, revision, before, err := s.client(ctx, clientID)
 		if err != nil {
 			return fault("update client", err)
 		}
@@ -68,6 +67,9 @@ func (s *Store) UpdateClient(ctx context.Context, clientID string, change func(*
 			return err
 		}
 		data, err := encodeClient(c)
+		if err == nil {
+			data, err = keepUnknown(data, before)
+		}
 		if err != nil {
 			return fault("update client", err)
 		}

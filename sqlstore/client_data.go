@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -60,11 +63,33 @@ func encodeClient(c *model.Client) ([]byte, error) {
 	if !c.RegistrationToken.IsZero() {
 		d.RegistrationToken = c.RegistrationToken[:]
 	}
-	data, err := json.Marshal(d)
+	return marshal(d)
+}
+
+func marshal(client any) ([]byte, error) {
+	data, err := json.Marshal(client)
 	if err == nil && len(data) > maxJSON {
 		err = fmt.Errorf("the client has more than %d bytes", maxJSON)
 	}
 	return data, err
+}
+
+// keepUnknown adds to a client what it had before that this version knows nothing
+// of: an instance of a later one may have put it there.
+func keepUnknown(data, before []byte) ([]byte, error) {
+	var is, was map[string]json.RawMessage
+	if err := errors.Join(json.Unmarshal(data, &is), json.Unmarshal(before, &was)); err != nil {
+		return nil, err
+	}
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[clientData]()) {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		delete(was, name)
+	}
+	if len(was) == 0 {
+		return data, nil
+	}
+	maps.Copy(is, was)
+	return marshal(is)
 }
 
 func decodeClient(id string, data []byte) (*model.Client, error) {

@@ -36,3 +36,22 @@ func TestUpdateOfAClientThatIsMadeAnew(t *testing.T) {
 		assert.Equal(t, 2, calls)
 	})
 }
+
+// While a new version is brought out, instances of the one before change clients, too.
+func TestUpdateKeepsWhatALaterVersionKnows(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, p product) {
+		store, db := p.fresh(t)
+		ctx := t.Context()
+		require.NoError(t, store.CreateClient(ctx, &model.Client{ID: "app", Name: "Old", Public: true, RedirectURIs: []string{"https://app.test/cb"}, Scope: "read"}))
+		_, err := db.ExecContext(ctx, `UPDATE oauth_clients SET data = '{"name":"Old","public":true,"redirect_uris":["https://app.test/cb"],"scope":"read","new":{"a":1}}'`)
+		require.NoError(t, err)
+		require.NoError(t, store.UpdateClient(ctx, "app", func(c *model.Client) error {
+			c.Name = ""
+			return nil
+		}))
+		var data string
+		require.NoError(t, db.QueryRowContext(ctx, "SELECT data FROM oauth_clients").Scan(&data))
+		assert.JSONEq(t, `{"public":true,"redirect_uris":["https://app.test/cb"],"scope":"read","new":{"a":1}}`, data)
+	})
+}
