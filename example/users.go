@@ -13,10 +13,6 @@ import (
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
 
-// hashIterations makes one guess at a password cost a good part of a second of
-// a core.
-const hashIterations = 600_000
-
 // account is a user of the demo.
 type account struct {
 	user model.User
