@@ -16,10 +16,11 @@ const slotsPerInsert = 4
 // few that nobody notices: a few microseconds.
 const slotsPerLock = 128
 
-// worksFor is after how much work Sweep rests for as long. To yield is not enough:
-// on a core that has nothing but this to run, the scheduler looks for requests
-// that have arrived only when it has nothing to run at all.
-const worksFor = 50 * time.Microsecond
+// worksFor is after how much work Sweep rests for as long, or for the millisecond
+// that a short sleep takes on some systems. To yield is not enough: on a core that
+// has nothing but this to run, the scheduler looks for requests that have arrived
+// only when it has nothing to run at all.
+const worksFor = 200 * time.Microsecond
 
 // roundLen is how many inserts make a round.
 const roundLen = 32
