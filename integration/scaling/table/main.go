@@ -103,7 +103,7 @@ func format(output io.Reader) (string, error) {
 // parse reads what go test -bench prints.
 func parse(output io.Reader) (all map[string]*results, machine string, err error) {
 	all = map[string]*results{"Verbs": {}, "Bytes": {}, "Requests": {}}
-	processor, cores, failed := "an unknown processor", "", false
+	processor, cores, failed := "unknown processor", "", false
 	lines := bufio.NewScanner(output)
 	line := regexp.MustCompile(`^Benchmark(\w+)/(\S+?)-(\d+)\s+\d+\s+(.*)$`)
 	for lines.Scan() {
@@ -133,7 +133,7 @@ func parse(output io.Reader) (all map[string]*results, machine string, err error
 	if failed || cores == "" {
 		return nil, "", errors.New("the benchmarks failed or printed nothing: the document is left as it is")
 	}
-	return all, fmt.Sprintf("%s cores of a %s", cores, processor), nil
+	return all, fmt.Sprintf("%s cores, %s,", cores, processor), nil
 }
 
 func trips(b *strings.Builder, r *results) {
@@ -181,7 +181,11 @@ func verbs(b *strings.Builder, r *results) {
 			if t := r.get("trips/op", store, live[0], verb); !math.IsNaN(t) {
 				trips = fmt.Sprintf("%.0f", t)
 			}
-			fmt.Fprintf(b, " %.2f | %s |\n", ns(live[len(live)-1])/ns(live[0]), trips)
+			cost := "–"
+			if c := ns(live[len(live)-1]) / ns(live[0]); !math.IsNaN(c) {
+				cost = fmt.Sprintf("%.2f", c)
+			}
+			fmt.Fprintf(b, " %s | %s |\n", cost, trips)
 		}
 	}
 }

@@ -35,10 +35,10 @@ func TestUpdate(t *testing.T) {
 	require.NoError(t, err)
 	for _, want := range []string{
 		"# Doc\n" + begin, end + "\nmore\n",
-		"2 cores of a Some CPU",
+		"on 2 cores, Some CPU, with",
 		"| | 1 000 live | 100 000 live |",
 		"| GetAccessToken | 2 000 000 | 1 000 000 | 2.00 | – |",
-		"| GetAccessToken unknown | 62 300 | – | NaN | 1 |",
+		"| GetAccessToken unknown | 62 300 | – | – | 1 |",
 		"| | Redis |",
 		"| code with its pair | 1 240 |",
 		"| revoke, limits counted | 5 |",
