@@ -17,6 +17,8 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/gin-oauth/gin-oauth-server/internal/syncbuf"
 )
 
 func TestMain(m *testing.M) {
@@ -219,7 +221,7 @@ func TestPagesUnderAnotherName(t *testing.T) {
 
 func TestRecoverPanics(t *testing.T) {
 	t.Parallel()
-	var log syncBuffer
+	var log syncbuf.Buffer
 	r := gin.New()
 	r.Use(recoverPanics(slog.New(slog.NewTextHandler(&log, nil))))
 	r.GET("/", func(*gin.Context) { panic("oops") })

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,32 +17,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gin-oauth/gin-oauth-server/engine"
+	"github.com/gin-oauth/gin-oauth-server/internal/syncbuf"
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
-
-// syncBuffer is a buffer that two goroutines may use.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
 
 func TestRunServesAndStops(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	var out, log syncBuffer
+	var out, log syncbuf.Buffer
 	status := make(chan int, 1)
 	go func() { status <- run(ctx, []string{"-addr", "localhost:0"}, noEnv, &out, &log) }()
 

@@ -12,32 +12,15 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/gin-oauth/gin-oauth-server/internal/syncbuf"
 )
-
-// syncBuffer is a buffer that several goroutines may use.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
 
 // ask sends a request and returns status, body and which instance answered.
 func ask(t *testing.T, method, target, body string) (status int, text, instance string) {
@@ -58,7 +41,7 @@ func TestCluster(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	var out syncBuffer
+	var out syncbuf.Buffer
 	ended := make(chan error, 1)
 	go func() {
 		cfg := &config{addr: "localhost:0", store: "sqlite:" + filepath.Join(t.TempDir(), "demo.db"), instances: 2}
@@ -111,7 +94,7 @@ func TestBalancer(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()
 	addrs = append(addrs, gone.Listener.Addr().String())
-	var log syncBuffer
+	var log syncbuf.Buffer
 	proxy := httptest.NewServer(newProxy(addrs, slog.New(slog.NewTextHandler(&log, nil))))
 	t.Cleanup(proxy.Close)
 	host := strings.TrimPrefix(proxy.URL, "http://")

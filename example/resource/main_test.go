@@ -11,7 +11,6 @@ import (
 	"os"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 	"github.com/gin-oauth/gin-oauth-server/engine"
 	"github.com/gin-oauth/gin-oauth-server/ginoauth"
 	"github.com/gin-oauth/gin-oauth-server/ginoauthtest"
+	"github.com/gin-oauth/gin-oauth-server/internal/syncbuf"
 	"github.com/gin-oauth/gin-oauth-server/memstore"
 	"github.com/gin-oauth/gin-oauth-server/model"
 )
@@ -184,27 +184,9 @@ func TestFlags(t *testing.T) {
 	})
 }
 
-// syncBuffer is a buffer that two goroutines may use.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
-
 func TestRun(t *testing.T) {
 	t.Parallel()
-	var out, log syncBuffer
+	var out, log syncbuf.Buffer
 	assert.Equal(t, exitOK, run(t.Context(), []string{"-h"}, noEnvironment, &out, &log))
 	assert.Equal(t, exitUsage, run(t.Context(), []string{"-x"}, noEnvironment, &out, &log))
 	assert.Equal(t, exitFailed, run(t.Context(), []string{"-server", "http://as.test"}, noEnvironment, &out, &log))

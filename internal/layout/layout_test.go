@@ -47,7 +47,7 @@ var links = map[string][]string{
 }
 
 // standardOnly are the packages that link nothing outside the standard library and this module.
-var standardOnly = []string{"model", "model/modeltest", "internal/gcra", "internal/shortcache", "internal/testserver", "internal/uris", "memstore", "sqlstore", "engine", "introspect"}
+var standardOnly = []string{"model", "model/modeltest", "internal/gcra", "internal/shortcache", "internal/syncbuf", "internal/testserver", "internal/uris", "memstore", "sqlstore", "engine", "introspect"}
 
 // web are the modules that, programs and test kits aside, only ginoauth may import.
 var web = []string{"github.com/gin-gonic/", "github.com/gin-contrib/", "github.com/gorilla/"}

@@ -3,7 +3,6 @@
 package demo
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -22,6 +21,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/gin-oauth/gin-oauth-server/internal/syncbuf"
 )
 
 // programs is the folder of the programs that Main built: "demo", and those beside it by their names.
@@ -106,7 +107,7 @@ func repository() (string, error) {
 // A Server is a running program: the demo, or the API beside it.
 type Server struct {
 	URL  string // of the demo also the issuer
-	log  buffer
+	log  syncbuf.Buffer
 	stop func()
 	kill func()
 
@@ -293,22 +294,4 @@ func freeAddr(t testing.TB) string {
 			return net.JoinHostPort("localhost", port)
 		}
 	}
-}
-
-// A buffer collects what a process prints while tests read it.
-type buffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return strings.Clone(b.buf.String())
 }
